@@ -1,0 +1,1 @@
+"""What all else stands on: models as data, requests, jobs, events, errors, sizes. Standard library only."""

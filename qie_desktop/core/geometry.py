@@ -1,0 +1,178 @@
+"""Sizes: what a picture is worked on at, how it comes back, how two are joined, what a ratio means in pixels.
+
+Pure functions over integers and floats. Widths come before heights everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+_EPSILON = 1e-6
+"""A side that comes out at a whole number but for rounding of floats is that whole number."""
+
+
+class Size(NamedTuple):
+    """A width and a height in pixels."""
+
+    width: int
+    height: int
+
+    @property
+    def area_px(self) -> int:
+        """The number of pixels."""
+        return self.width * self.height
+
+    def __str__(self) -> str:
+        return f"{self.width}×{self.height}"
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels, as Pillow takes it; the edges may lie between pixels."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingPlan:
+    """How a picture goes through a model with a limited working area, and back to exactly its own size.
+
+    On the way in: scaled by `scale` to `content` (one factor for both sides, so content may end between two
+    pixels: the last row or column is then filled up by reflection to `scaled`), then padded by reflection to
+    `padded`, on whose grid the model works. On the way back: `content` is cut out and scaled to `size`.
+    With `scale` 1 no pixel is resampled, only padded and cropped.
+    """
+
+    size: Size
+    scale: float
+    scaled: Size
+    padded: Size
+
+    @property
+    def content(self) -> Box:
+        """The part of the working picture that shows the input, all of it and nothing else."""
+        return Box(0.0, 0.0, self.size.width * self.scale, self.size.height * self.scale)
+
+    @property
+    def resamples(self) -> bool:
+        """Whether pixels are interpolated at all."""
+        return self.scale != 1.0
+
+
+def plan_working(size: Size, area_px: int, max_side_px: int | None = None, grid_px: int = 16) -> WorkingPlan:
+    """Plan how a picture of `size` is worked on within `area_px` and `max_side_px`, on a grid of `grid_px`.
+
+    The picture is only ever made smaller. `area_px` bounds the scaled picture, before it is padded by at most
+    `grid_px - 1` pixels a side. Raises ValueError for a size or an area that is not positive.
+    """
+    if min(size) < 1 or area_px < 1:
+        raise ValueError(f"not a size to plan for: {size} within {area_px} px")
+    scale = min(1.0, math.sqrt(area_px / size.area_px))
+    if max_side_px is not None:
+        scale = min(scale, max_side_px / max(size))
+    scaled = Size(_ceil(size.width * scale), _ceil(size.height * scale)) if scale < 1.0 else size
+    padded = Size(*(math.ceil(side / grid_px) * grid_px for side in scaled))
+    return WorkingPlan(size, scale, scaled, padded)
+
+
+def _ceil(side: float) -> int:
+    return max(1, math.ceil(side - _EPSILON))
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySidePlan:
+    """Where each picture goes on a common canvas: same height, ratios kept, from left to right."""
+
+    canvas: Size
+    sizes: tuple[Size, ...]
+
+    @property
+    def lefts(self) -> tuple[int, ...]:
+        """The left edge of each picture."""
+        edges = [0]
+        for size in self.sizes[:-1]:
+            edges.append(edges[-1] + size.width)
+        return tuple(edges)
+
+
+def plan_side_by_side(sizes: tuple[Size, ...]) -> SideBySidePlan:
+    """Plan a canvas as tall as the tallest picture, so that none loses a pixel; the others are enlarged."""
+    height = max(size.height for size in sizes)
+    placed = tuple(Size(max(1, round(size.width * height / size.height)), height) for size in sizes)
+    return SideBySidePlan(Size(sum(size.width for size in placed), height), placed)
+
+
+def plan_condition(size: Size, area_px: int, multiple_px: int) -> Size:
+    """Return the size at which the vision encoder sees a picture: about `area_px`, sides rounded.
+
+    The same arithmetic as `calculate_dimensions` in diffusers' QwenImageEditPlusPipeline, but that no side
+    becomes 0.
+    """
+    ratio = size.width / size.height
+    width = math.sqrt(area_px * ratio)
+    height = width / ratio
+    return Size(*(max(multiple_px, round(side / multiple_px) * multiple_px) for side in (width, height)))
+
+
+FIT_TOLERANCE_PX = 32
+"""Providers round the sides of what they return to a multiple of at most this."""
+
+
+def plan_fit_back(result: Size, target: Size) -> Box:
+    """Return the part of a provider's result that is to be scaled to `target`.
+
+    A result that has the target's ratio but for the provider's rounding of its sides is taken whole (the
+    provider has stretched the picture by that much; so it is stretched back). Of any other ratio, the largest
+    centred part with the target's ratio is taken.
+    """
+    scale = math.sqrt(result.area_px / target.area_px)
+    ideal_width, ideal_height = target.width * scale, target.height * scale
+    if (
+        abs(result.width - ideal_width) <= FIT_TOLERANCE_PX
+        and abs(result.height - ideal_height) <= FIT_TOLERANCE_PX
+    ):
+        return Box(0.0, 0.0, float(result.width), float(result.height))
+    cover = min(result.width / target.width, result.height / target.height)
+    width, height = target.width * cover, target.height * cover
+    left, top = (result.width - width) / 2, (result.height - height) / 2
+    return Box(left, top, left + width, top + height)
+
+
+GENERATION_AREA_PX = 1328 * 1328
+"""The area at which Qwen-Image was trained to generate."""
+
+GENERATION_SIZES: dict[str, Size] = {
+    "1:1": Size(1328, 1328),
+    "16:9": Size(1664, 928),
+    "9:16": Size(928, 1664),
+    "4:3": Size(1472, 1104),
+    "3:4": Size(1104, 1472),
+    "3:2": Size(1584, 1056),
+    "2:3": Size(1056, 1584),
+}
+"""The sizes of Qwen-Image's model card; other ratios are worked out from the area."""
+
+
+def parse_ratio(ratio: str) -> tuple[int, int]:
+    """Read "16:9" as (16, 9). Raises ValueError for anything that is not two positive whole numbers."""
+    left, colon, right = ratio.partition(":")
+    if not (colon and left.isdecimal() and right.isdecimal() and int(left) and int(right)):
+        raise ValueError(f'"{ratio}" is not a ratio such as 16:9')
+    return int(left), int(right)
+
+
+def size_for_ratio(ratio: str, area_px: int = GENERATION_AREA_PX, grid_px: int = 16) -> Size:
+    """Return the size in pixels of a generated picture with this aspect ratio.
+
+    The model card's own sizes where it has them, else the multiples of `grid_px` nearest to `area_px`.
+    Raises ValueError for a text that is not a ratio.
+    """
+    if area_px == GENERATION_AREA_PX and ratio in GENERATION_SIZES:
+        return GENERATION_SIZES[ratio]
+    across, down = parse_ratio(ratio)
+    width = math.sqrt(area_px * across / down)
+    return Size(*(max(grid_px, round(side / grid_px) * grid_px) for side in (width, width * down / across)))
