@@ -281,6 +281,8 @@ _STARTER = ModelSpec(
         weights=EmbeddedWeights("starter", "transformer/starter.gguf"),
         working_area_px=512 * 512,
         max_side_px=576,
+        # Its weights know only pictures of an even number of tokens a side: on a grid of 16, flips break.
+        grid_px=32,
         steps=4,
         guidance=1.0,
     ),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 _EPSILON = 1e-6
-"""A side that comes out at a whole number but for rounding of floats is that whole number."""
+"""A side that fills whole cells of the grid but for rounding of floats fills no cell more."""
 
 
 class Size(NamedTuple):
@@ -41,21 +41,29 @@ class Box(NamedTuple):
 class WorkingPlan:
     """How a picture goes through a model with a limited working area, and back to exactly its own size.
 
-    On the way in: scaled by `scale` to `content` (one factor for both sides, so content may end between two
-    pixels: the last row or column is then filled up by reflection to `scaled`), then padded by reflection to
-    `padded`, on whose grid the model works. On the way back: `content` is cut out and scaled to `size`.
-    With `scale` 1 no pixel is resampled, only padded and cropped.
+    On the way in it is scaled by `scale`, one factor for both sides, and put in the middle of `padded`, which
+    is filled up around it by reflection. On the way back `content`, where it lies, is cut out and scaled to
+    `size`. With `scale` 1 no pixel is resampled, only padded and cropped.
+
+    It lies in the middle so that a model may mirror the whole working picture and still be right: padded at
+    one side alone, a flip would come back shifted by the padding.
     """
 
     size: Size
     scale: float
-    scaled: Size
     padded: Size
 
     @property
     def content(self) -> Box:
-        """The part of the working picture that shows the input, all of it and nothing else."""
-        return Box(0.0, 0.0, self.size.width * self.scale, self.size.height * self.scale)
+        """The part of the working picture that shows the input, all of it and nothing else.
+
+        Its edges lie on whole pixels where `scale` is 1, and may lie between two otherwise.
+        """
+        width, height = self.size.width * self.scale, self.size.height * self.scale
+        left, top = (self.padded.width - width) / 2, (self.padded.height - height) / 2
+        if not self.resamples:
+            left, top = float(int(left)), float(int(top))
+        return Box(left, top, left + width, top + height)
 
     @property
     def resamples(self) -> bool:
@@ -66,21 +74,16 @@ class WorkingPlan:
 def plan_working(size: Size, area_px: int, max_side_px: int | None = None, grid_px: int = 16) -> WorkingPlan:
     """Plan how a picture of `size` is worked on within `area_px` and `max_side_px`, on a grid of `grid_px`.
 
-    The picture is only ever made smaller. `area_px` bounds the scaled picture, before it is padded by at most
-    `grid_px - 1` pixels a side. Raises ValueError for a size or an area that is not positive.
+    The picture is only ever made smaller. `area_px` bounds the scaled picture, before it is padded by less
+    than `grid_px` pixels in each direction. Raises ValueError for a size or an area that is not positive.
     """
     if min(size) < 1 or area_px < 1:
         raise ValueError(f"not a size to plan for: {size} within {area_px} px")
     scale = min(1.0, math.sqrt(area_px / size.area_px))
     if max_side_px is not None:
         scale = min(scale, max_side_px / max(size))
-    scaled = Size(_ceil(size.width * scale), _ceil(size.height * scale)) if scale < 1.0 else size
-    padded = Size(*(math.ceil(side / grid_px) * grid_px for side in scaled))
-    return WorkingPlan(size, scale, scaled, padded)
-
-
-def _ceil(side: float) -> int:
-    return max(1, math.ceil(side - _EPSILON))
+    cells = (math.ceil(side * scale / grid_px - _EPSILON) for side in size)
+    return WorkingPlan(size, scale, Size(*(max(1, count) * grid_px for count in cells)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,8 @@ def plan_condition(size: Size, area_px: int, multiple_px: int) -> Size:
 
 
 FIT_TOLERANCE_PX = 32
-"""Providers round the sides of what they return to a multiple of at most this."""
+FIT_TOLERANCE = 0.05
+"""Providers round the sides of what they return: to multiples of at most 32, some percents of a side."""
 
 
 def plan_fit_back(result: Size, target: Size) -> Box:
@@ -130,16 +134,17 @@ def plan_fit_back(result: Size, target: Size) -> Box:
     centred part with the target's ratio is taken.
     """
     scale = math.sqrt(result.area_px / target.area_px)
-    ideal_width, ideal_height = target.width * scale, target.height * scale
-    if (
-        abs(result.width - ideal_width) <= FIT_TOLERANCE_PX
-        and abs(result.height - ideal_height) <= FIT_TOLERANCE_PX
+    ideal = (target.width * scale, target.height * scale)
+    if all(
+        abs(side - wanted) <= min(FIT_TOLERANCE_PX, FIT_TOLERANCE * wanted)
+        for side, wanted in zip(result, ideal, strict=True)
     ):
         return Box(0.0, 0.0, float(result.width), float(result.height))
     cover = min(result.width / target.width, result.height / target.height)
-    width, height = target.width * cover, target.height * cover
+    width = min(target.width * cover, float(result.width))
+    height = min(target.height * cover, float(result.height))
     left, top = (result.width - width) / 2, (result.height - height) / 2
-    return Box(left, top, left + width, top + height)
+    return Box(left, top, min(left + width, float(result.width)), min(top + height, float(result.height)))
 
 
 GENERATION_AREA_PX = 1328 * 1328

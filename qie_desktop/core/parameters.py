@@ -127,7 +127,7 @@ class ParameterSpec:
         if not isinstance(given, bool) and isinstance(given, (int, float, str)):
             try:
                 number = float(given)
-            except ValueError:
+            except (ValueError, OverflowError):
                 number = float("nan")
             if number - number == 0 and not (whole and number != int(number)):
                 return number

@@ -73,21 +73,42 @@ class Request:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], folder: Path | None = None) -> Request:
-        """Read what `to_json` wrote, with the inputs in `folder`. Raises ValueError for anything else."""
+        """Read what `to_json` wrote, with the inputs in `folder`. Raises ValueError for anything else.
+
+        The data may come from a file that somebody else made: an input never lies outside `folder`.
+        """
         try:
-            seed = data["seed"]
-            negative = data["negative_prompt"]
-            parameters = cast("Mapping[str, Value]", dict(data["parameters"]))
+            seed, negative = data["seed"], data["negative_prompt"]
+            parameters = {_text(name): _value(value) for name, value in data["parameters"].items()}
+            names = [_text(name) for name in _list(data["inputs"])]
             return cls(
-                model_id=str(data["model"]),
-                prompt=str(data["prompt"]),
-                inputs=tuple((folder or Path()) / str(name) for name in data["inputs"]),
-                values=tuple((str(name), value) for name, value in parameters.items()),
+                model_id=_text(data["model"]),
+                prompt=_text(data["prompt"]),
+                inputs=tuple((folder or Path()) / Path(name).name for name in names),
+                values=tuple(parameters.items()),
                 negative_prompt=None if negative is None else str(negative),
                 seed=None if seed is None else int(seed),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"not a request: {error!r}") from error
+
+
+def _text(item: object) -> str:
+    if not isinstance(item, str):
+        raise TypeError(f"a text was expected, not {item!r}")
+    return item
+
+
+def _value(item: object) -> Value:
+    if not isinstance(item, (str, int, float)):
+        raise TypeError(f"a plain value was expected, not {item!r}")
+    return item
+
+
+def _list(item: object) -> list[Any]:
+    if not isinstance(item, list):
+        raise TypeError(f"a list was expected, not {item!r}")
+    return cast("list[Any]", item)
 
 
 def build_request(

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 class ProgressThrottle:
     """Passes events on, but progress within one phase at most `per_second` times a second.
 
-    A new phase, the last step, a saved output and the end always pass. Use it from one thread.
+    A new phase (or a new detail of one that cannot tell how far it is), the end of a phase, the last step, a
+    saved output and the end always pass. Use it from one thread.
     """
 
     def __init__(
@@ -27,13 +28,17 @@ class ProgressThrottle:
         self._interval_s = 1.0 / per_second
         self._clock = clock
         self._last_s = float("-inf")
-        self._phase: tuple[PhaseName, str] | None = None
+        self._phase: tuple[PhaseName, str | None] | None = None
 
     def __call__(self, event: JobEvent) -> None:
         """Pass `event` on, or drop it."""
         match event:
-            case Phase(name=name, detail=detail) if (name, detail) != self._phase:
+            case Phase(name=name, fraction=None, detail=detail) if (name, detail) != self._phase:
                 self._phase = (name, detail)
+            case Phase(name=name, fraction=float()) if (name, None) != self._phase:
+                self._phase = (name, None)
+            case Phase(fraction=fraction) if fraction is not None and fraction >= 1:
+                pass
             case Step(index=index, total=total) if index >= total:
                 pass
             case Phase() | Step() if self._clock() - self._last_s < self._interval_s:

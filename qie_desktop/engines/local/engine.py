@@ -1,0 +1,157 @@
+"""The engine for models on this machine: one inference thread, one job at a time, weights kept."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from qie_desktop.core.cancel import JobCancelled
+from qie_desktop.core.errors import ModelNotInstalled, NotReady, QieError
+from qie_desktop.core.events import Phase, PhaseName, Step
+from qie_desktop.engines.base import EngineResult
+from qie_desktop.imaging.joining import join_side_by_side
+from qie_desktop.imaging.opening import open_picture
+
+if TYPE_CHECKING:
+    from qie_desktop.core.cancel import CancelToken
+    from qie_desktop.core.model import LocalSpec, ModelSpec, Quality
+    from qie_desktop.core.request import Request
+    from qie_desktop.engines.base import EngineTask
+    from qie_desktop.engines.local.checkpoint import CheckpointLocator
+    from qie_desktop.engines.local.inference.pipeline import Edit, LocalPipeline
+
+_NOTHING = " "
+"""The negative prompt that means: nothing in particular. CFG needs one."""
+
+
+class LocalEngine:
+    """Runs the catalogue's local models with weights found by a locator.
+
+    torch is imported on the inference thread, when the first job runs. The pipeline of the last job stays in
+    memory until another checkpoint is needed or `free` is called.
+    """
+
+    def __init__(self, locator: CheckpointLocator, device_preference: str = "auto") -> None:
+        self._locator = locator
+        self._device_preference = device_preference
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qie-inference")
+        self._pipeline: LocalPipeline | None = None
+
+    def readiness(self, spec: ModelSpec, request: Request | None = None) -> QieError | None:
+        """Return why the model, or this request for it, cannot run here; None when it can."""
+        if spec.local is None:
+            return ModelNotInstalled(f"{spec.name} does not run on this machine.", "Choose a local model.")
+        quantisation = request.value("quantisation") if request else None
+        problem = self._locator.problem(spec, None if quantisation is None else str(quantisation))
+        quality = _quality(spec.local, request) if request else None
+        if problem is None and quality is not None and quality.lora is not None:
+            return NotReady(
+                f"{quality.label} needs a LoRA, which cannot be loaded yet.",
+                "Run it in full quality: --set quality=full (add --steps N for fewer steps).",
+            )
+        return problem
+
+    async def run(self, task: EngineTask, cancel: CancelToken) -> None:
+        """Make the picture of one job on the inference thread. See `Engine.run`."""
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._thread, self._run, task, cancel)
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # The thread cannot be interrupted from outside: tell it, and wait until it has let go.
+            cancel.cancel()
+            await asyncio.wait([work])
+            raise
+
+    async def free(self) -> None:
+        """Let go of the weights, after the job that runs."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._release)
+
+    async def close(self) -> None:
+        """Let go of the weights and end the inference thread."""
+        await self.free()
+        self._thread.shutdown(wait=True)
+
+    def _run(self, task: EngineTask, cancel: CancelToken) -> None:
+        started = time.monotonic()
+        cancel.raise_if_cancelled()
+        problem = self.readiness(task.spec, task.request)
+        if problem is not None:
+            raise problem
+        assert task.spec.local is not None
+        failed = True
+        try:
+            edit = self._edit(task, task.spec.local)
+            progress = _TaskProgress(task)
+            progress.phase(PhaseName.LOADING, detail="engine")
+            pipeline = self._prepared(task)
+            picture = pipeline.edit(edit, task.spec.local, progress, cancel)
+            failed = False
+        except JobCancelled:
+            failed = False
+            raise
+        finally:
+            if failed:
+                self._release()
+            elif self._pipeline is not None:
+                self._pipeline.device.release()
+        task.measure("engine_seconds", time.monotonic() - started)
+        task.save(EngineResult(0, picture))
+
+    def _edit(self, task: EngineTask, local: LocalSpec) -> Edit:
+        """Read the pictures and collect what the pipeline is to do."""
+        from qie_desktop.engines.local.inference.pipeline import Edit  # noqa: PLC0415 - imports torch
+
+        request = task.request
+        pictures = [open_picture(path) for path in request.inputs]
+        if request.value("combine") == "side-by-side":
+            pictures = [join_side_by_side(pictures)]
+        return Edit(
+            pictures=tuple(picture.rgb for picture in pictures),
+            prompt=request.prompt,
+            negative_prompt=request.negative_prompt or _NOTHING,
+            steps=int(request.value("steps") or local.steps),
+            guidance=float(request.value("guidance") or local.guidance),
+            seed=request.seed or 0,
+        )
+
+    def _prepared(self, task: EngineTask) -> LocalPipeline:
+        """Return the pipeline for the task's checkpoint: the one in memory if it is that one."""
+        from qie_desktop.engines.local.inference.device import choose_device  # noqa: PLC0415 - imports torch
+        from qie_desktop.engines.local.inference.pipeline import LocalPipeline  # noqa: PLC0415
+        from qie_desktop.engines.local.inference.quiet import quieten_libraries  # noqa: PLC0415
+
+        quieten_libraries()
+        quantisation = task.request.value("quantisation")
+        checkpoint = self._locator.locate(task.spec, None if quantisation is None else str(quantisation))
+        if self._pipeline is None or self._pipeline.checkpoint != checkpoint:
+            self._release()
+            self._pipeline = LocalPipeline(checkpoint, choose_device(self._device_preference))
+        return self._pipeline
+
+    def _release(self) -> None:
+        if self._pipeline is not None:
+            device, self._pipeline = self._pipeline.device, None
+            device.release()
+
+
+class _TaskProgress:
+    """Turns what the pipeline tells into events of a job."""
+
+    def __init__(self, task: EngineTask) -> None:
+        self._task = task
+
+    def phase(self, name: PhaseName, fraction: float | None = None, detail: str = "") -> None:
+        """Tell that a stage has begun or has come to a fraction."""
+        self._task.emit(Phase(self._task.job_id, name, fraction, detail))
+
+    def step(self, index: int, total: int, seconds_left: float) -> None:
+        """Tell that a denoising step is done."""
+        self._task.emit(Step(self._task.job_id, index, total, seconds_left))
+
+
+def _quality(local: LocalSpec, request: Request) -> Quality | None:
+    name = request.value("quality")
+    return next((quality for quality in local.qualities if quality.name == name), None)

@@ -1,0 +1,1 @@
+"""What runs on the inference thread, and nowhere else: importing anything from here imports torch."""

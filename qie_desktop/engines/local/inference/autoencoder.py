@@ -1,0 +1,95 @@
+"""The VAE: pictures to normalised latents and back."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLQwenImage
+from PIL import Image
+
+from qie_desktop.core.errors import CheckpointMismatch, NonFiniteLatents
+from qie_desktop.engines.local.inference.interruption import interruptible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from qie_desktop.core.cancel import CancelToken
+    from qie_desktop.engines.local.inference.device import Device
+
+
+class Autoencoder:
+    """Encodes pictures into latents normalised by the checkpoint's mean and standard deviation, and back.
+
+    Source: `_encode_vae_image` and the end of `__call__` of diffusers' QwenImageEditPlusPipeline.
+    """
+
+    def __init__(self, folder: Path, device: Device) -> None:
+        """Load the VAE from its folder in a checkpoint."""
+        self._device = device
+        # diffusers' annotations are narrower than what the class is.
+        self._vae = cast(
+            "Any",
+            AutoencoderKLQwenImage.from_pretrained(folder, torch_dtype=device.dtype, local_files_only=True),
+        )
+        self._vae.to(device.device).eval().requires_grad_(requires_grad=False)
+        config = self._vae.config
+        self.channels = int(config.z_dim)
+        self.scale = 2 ** len(config.temperal_downsample)
+        if len(config.latents_mean) != self.channels or len(config.latents_std) != self.channels:
+            raise CheckpointMismatch(
+                f"The VAE has {self.channels} latent channels but statistics for {len(config.latents_mean)}.",
+                "Use the vae folder of Qwen/Qwen-Image-Edit-2509.",
+            )
+        shape = (1, self.channels, 1, 1)
+        self._mean = torch.tensor(config.latents_mean, device=device.device).reshape(shape)
+        self._std = torch.tensor(config.latents_std, device=device.device).reshape(shape)
+
+    def encode(self, picture: Image.Image, cancel: CancelToken) -> Tensor:
+        """Return the float32 latents `(1, C, H/8, W/8)` of an RGB picture; its sides are multiples of 16."""
+        # Divided as the stock pipeline divides it, so that the numbers are the same.
+        pixels = torch.from_numpy(np.asarray(picture, dtype=np.float32) / 255.0).permute(2, 0, 1)
+        pixels = (2.0 * pixels - 1.0)[None, :, None].to(self._device.device, self._device.dtype)
+        with interruptible(self._vae.encoder, cancel), self._caches_cleared():
+            latents = self._vae.encode(pixels).latent_dist.mode()[:, :, 0].float()
+        return (latents - self._mean) / self._std
+
+    def decode(self, latents: Tensor, cancel: CancelToken, retrying: Callable[[], None]) -> Image.Image:
+        """Return the RGB picture of normalised latents `(1, C, H/8, W/8)`.
+
+        When the result is not finite it is decoded once more in float32, after calling `retrying`; when that
+        fails too, NonFiniteLatents is raised.
+        """
+        pixels = self._decode(latents, self._device.dtype, cancel)
+        if not torch.isfinite(pixels).all() and self._device.dtype != torch.float32:
+            retrying()
+            self._vae.to(torch.float32)
+            try:
+                pixels = self._decode(latents, torch.float32, cancel)
+            finally:
+                self._vae.to(self._device.dtype)
+        if not torch.isfinite(pixels).all():
+            raise NonFiniteLatents(
+                "The picture could not be decoded: the VAE gave values that are not numbers.",
+                "Try another seed; if it happens again, the checkpoint's vae folder is damaged.",
+            )
+        values = (pixels.float() * 0.5 + 0.5).clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+        return Image.fromarray((values * 255).round().astype(np.uint8), "RGB")
+
+    def _decode(self, latents: Tensor, dtype: torch.dtype, cancel: CancelToken) -> Tensor:
+        values = (latents * self._std + self._mean)[:, :, None].to(dtype)
+        with interruptible(self._vae.decoder, cancel), self._caches_cleared():
+            return self._vae.decode(values, return_dict=False)[0][0, :, 0]
+
+    @contextmanager
+    def _caches_cleared(self) -> Generator[None]:
+        """Let go of what the causal convolutions keep for a next frame, also after a cancel."""
+        try:
+            yield
+        finally:
+            self._vae.clear_cache()

@@ -1,0 +1,97 @@
+"""The denoising loop: from noise to the latents of the edited picture.
+
+Source: `__call__` of diffusers' QwenImageEditPlusPipeline, without masks (batch 1, nothing padded), with the
+latents kept in float32 between steps, and stopping at the first value that is not a number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from qie_desktop.core.errors import NonFiniteLatents
+from qie_desktop.engines.local.inference.interruption import interruptible
+from qie_desktop.engines.local.inference.latents import PATCH, pack, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor, nn
+
+    from qie_desktop.core.cancel import CancelToken
+    from qie_desktop.engines.local.inference.schedule import Schedule
+
+_TIMESTEPS = 1000
+"""The transformer takes timesteps as a fraction of this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Where the denoising starts and what steers it.
+
+    `noise` and `references` (the pictures) are normalised latents `(1, C, H/8, W/8)`; `prompt` and `negative`
+    are hidden states `(1, tokens, width)`. Without `negative` there is one pass a step.
+    """
+
+    noise: Tensor
+    prompt: Tensor
+    negative: Tensor | None
+    references: tuple[Tensor, ...]
+    guidance: float
+
+
+@torch.inference_mode()
+def denoise(
+    transformer: nn.Module,
+    schedule: Schedule,
+    conditions: Conditions,
+    cancel: CancelToken,
+    on_step: Callable[[int, int], None],
+) -> Tensor:
+    """Return the denoised latents `(1, C, H/8, W/8)`, float32.
+
+    Computes on the device and in the type of the prompt's hidden states. `on_step` is called with the number
+    of steps done and their total. Raises JobCancelled between two blocks and NonFiniteLatents at the first
+    step whose result is not finite.
+    """
+    device, dtype = conditions.prompt.device, conditions.prompt.dtype
+    pictures = (conditions.noise, *conditions.references)
+    shapes = [(1, picture.shape[-2] // PATCH, picture.shape[-1] // PATCH) for picture in pictures]
+    latents = pack(conditions.noise.to(device))
+    references = [pack(reference).to(dtype) for reference in conditions.references]
+    passes = [hidden for hidden in (conditions.prompt, conditions.negative) if hidden is not None]
+    total = len(schedule.timesteps)
+    with interruptible(transformer, cancel):
+        for index, timestep in enumerate(schedule.timesteps, start=1):
+            tokens = torch.cat([latents.to(dtype), *references], dim=1)
+            predictions = [
+                transformer(
+                    hidden_states=tokens,
+                    encoder_hidden_states=hidden,
+                    timestep=timestep.expand(1).to(dtype) / _TIMESTEPS,
+                    img_shapes=[shapes],
+                    return_dict=False,
+                )[0][:, : latents.shape[1]].float()
+                for hidden in passes
+            ]
+            velocity = predictions[0]
+            if conditions.negative is not None:
+                velocity = _guided(velocity, predictions[1], conditions.guidance)
+            latents = schedule.step(velocity, timestep, latents)
+            if not torch.isfinite(latents).all():
+                raise NonFiniteLatents(
+                    f"The numbers overflowed at step {index} of {total}: the picture would be black.",
+                    "Try another seed or fewer steps; if it happens again, choose another quantisation.",
+                )
+            on_step(index, total)
+    height, width = conditions.noise.shape[-2:]
+    return unpack(latents, height, width)
+
+
+def _guided(conditional: Tensor, unconditional: Tensor, guidance: float) -> Tensor:
+    """Combine both predictions by true CFG, rescaled to the norm of the conditional one, token by token."""
+    combined = unconditional + guidance * (conditional - unconditional)
+    norm = torch.norm(conditional, dim=-1, keepdim=True)
+    return combined * (norm / torch.norm(combined, dim=-1, keepdim=True))

@@ -1,0 +1,51 @@
+"""Foreign exceptions of the inference thread, mapped where they enter."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError
+
+from qie_desktop.core.errors import CheckpointDamaged, EngineError, OutOfMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+_MEMORY_HINT = "Close other apps, choose a smaller quantisation or a smaller picture, and try again."
+_MEMORY_PHRASES = ("out of memory", "can't allocate memory", "invalid buffer size")
+"""How torch's MPS backend and CPU allocator say it: they have no exception of their own for it."""
+
+
+@contextmanager
+def computing(what: str) -> Generator[None]:
+    """Turn what torch raises into errors of ours; `what` says what was done ("denoising")."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise OutOfMemory(f"There was not enough memory while {what}.", _MEMORY_HINT) from error
+    except RuntimeError as error:
+        if any(phrase in str(error).lower() for phrase in _MEMORY_PHRASES):
+            raise OutOfMemory(f"There was not enough memory while {what}.", _MEMORY_HINT) from error
+        raise EngineError(
+            f"Something went wrong while {what}: {_first_line(error)}",
+            "Run `qie doctor` to check this machine.",
+        ) from error
+
+
+@contextmanager
+def loading(what: str) -> Generator[None]:
+    """Turn what the libraries raise over a checkpoint's files into errors of ours, as `computing` does."""
+    try:
+        with computing(f"loading the {what}"):
+            yield
+    except (SafetensorError, OSError, ValueError, KeyError, AttributeError) as error:
+        raise CheckpointDamaged(
+            f"The {what} cannot be loaded: {_first_line(error)}",
+            "Check the checkpoint's folder, or download it again.",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

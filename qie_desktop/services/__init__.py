@@ -1,0 +1,1 @@
+"""What can be done with jobs: submit, run, recover, clean up, count what was spent. No Qt, no torch."""

@@ -1,0 +1,74 @@
+"""What jobs cost: estimated before a run, by its results after it, and a month's sum against its cap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qie_desktop.core.catalogue import CATALOGUE
+from qie_desktop.core.job import now
+from qie_desktop.storage.ledger import Ledger, Spending
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from qie_desktop.core.job import Job
+    from qie_desktop.core.model import ModelSpec
+    from qie_desktop.core.request import Request
+    from qie_desktop.storage.data_folder import DataFolder
+    from qie_desktop.storage.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What was spent in a month, and the most that may be without asking, if there is such a cap; in USD."""
+
+    spent_usd: float
+    cap_usd: float | None
+
+    def allows(self, cost_usd: float) -> bool:
+        """Whether a job of this cost stays within the cap; a free one always does."""
+        return self.cap_usd is None or cost_usd <= 0 or self.spent_usd + cost_usd <= self.cap_usd
+
+
+def estimated_cost_usd(request: Request, spec: ModelSpec, settings: Settings) -> float:
+    """Return what a run would cost by the price in the settings, or else by list price; 0 where free."""
+    own = settings.get(f"cloud.prices.{spec.id}") if spec.price is not None else None
+    price = own if isinstance(own, (int, float)) else None
+    return spec.estimated_cost_usd(dict(request.values), price)
+
+
+def final_cost_usd(job: Job) -> float | None:
+    """Return what a job cost that was estimated at `job.cost_usd`, by the results that it has.
+
+    None where nothing came of it: what the provider charges then cannot be known.
+    """
+    if not job.cost_usd:
+        return job.cost_usd
+    if not job.outputs:
+        return None
+    specs = [spec for spec in CATALOGUE if spec.id == job.request.model_id]
+    asked_for = specs[0].output_count(dict(job.request.values)) if specs else len(job.outputs)
+    return round(job.cost_usd / asked_for * len(job.outputs), 6)
+
+
+def record_spending(folder: DataFolder, job: Job) -> None:
+    """Note in the ledger what an ended job cost, if anything. Raises StorageError or DiskFull."""
+    if job.cost_usd:
+        at = job.finished_at or now()
+        Ledger(folder.ledger).add(Spending(at, job.job_id, job.request.model_id, job.cost_usd))
+
+
+def month_budget(folder: DataFolder, settings: Settings, at: datetime | None = None) -> Budget:
+    """Return the spending of the calendar month, in local time, that `at` (now, where None) is in.
+
+    Raises StorageError.
+    """
+    here = (at or now()).astimezone()
+    spent = sum(
+        spending.usd
+        for spending in Ledger(folder.ledger).entries()
+        if (spending.at.astimezone().year, spending.at.astimezone().month) == (here.year, here.month)
+    )
+    cap = settings.get("cloud.monthly_cap_usd")
+    return Budget(round(spent, 6), float(cap) if isinstance(cap, (int, float)) else None)

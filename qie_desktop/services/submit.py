@@ -1,0 +1,42 @@
+"""Submitting: from a request to a job on disk."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from qie_desktop.core.catalogue import find_model
+from qie_desktop.core.errors import StorageError
+from qie_desktop.core.request import check_input_sizes
+from qie_desktop.imaging.opening import open_picture
+from qie_desktop.services.spending import estimated_cost_usd
+from qie_desktop.storage.prompt_history import PromptHistory
+
+if TYPE_CHECKING:
+    from qie_desktop.core.job import Job
+    from qie_desktop.core.request import Request
+    from qie_desktop.storage.job_store import JobStore
+    from qie_desktop.storage.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+def submit(store: JobStore, settings: Settings, request: Request) -> Job:
+    """Check the inputs, put the job on disk, queued and held by this process, and return it.
+
+    Every input is decoded in full, so that a damaged one is found before anything is spent: call it off the
+    GUI thread. The prompt becomes the newest of the history, the model the last one used. Raises
+    InputImageError naming the file, StorageError or DiskFull; then no job is left behind.
+    """
+    spec = find_model(request.model_id)
+    infos = [open_picture(path).info for path in request.inputs]
+    check_input_sizes(spec, [path.name for path in request.inputs], [info.size for info in infos])
+    job = store.create(request, spec, infos, estimated_cost_usd(request, spec, settings))
+    try:
+        PromptHistory(store.data_folder.prompts).add(request.prompt)
+        settings.set("general.last_model", spec.id)
+        settings.save()
+    except StorageError as error:
+        # The job stands; what is merely handy the next time must not undo it.
+        _log.warning("The prompt or the model could not be noted: %s", error)
+    return job

@@ -1,0 +1,1 @@
+"""What several test modules share: a tiny checkpoint, the stock pipeline over it, a loopback server."""
