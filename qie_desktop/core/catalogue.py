@@ -42,6 +42,13 @@ _QUALITIES = (
     Quality("full", "Full quality · 40 steps", steps=40, guidance=4.0),
 )
 
+_GGUF_GB = (("Q2_K", 7.1), ("Q4_K_M", 13.1), ("Q5_K_S", 14.3), ("Q8_0", 21.8))
+
+
+def _quantisation(name: str, help_text: str) -> Choice:
+    return Choice(name, f"{name} · {dict(_GGUF_GB)[name]:.0f} GB", help_text)
+
+
 _LOCAL = ModelSpec(
     id="qwen-image-edit-2509-gguf",
     name="Qwen-Image-Edit 2509",
@@ -54,6 +61,8 @@ _LOCAL = ModelSpec(
             base_repo="Qwen/Qwen-Image-Edit-2509",
             gguf_repo="QuantStack/Qwen-Image-Edit-2509-GGUF",
             gguf_pattern="Qwen-Image-Edit-2509-{quantisation}.gguf",
+            gguf_gb=_GGUF_GB,
+            text_encoder_gb=16.6,
             lora_repo="lightx2v/Qwen-Image-Lightning",
         ),
         working_area_px=1024 * 1024,
@@ -99,10 +108,10 @@ _LOCAL = ModelSpec(
             "Q5_K_S",
             "How finely the weights are stored: more bits, better pictures, more memory.",
             choices=(
-                Choice("Q2_K", "Q2_K · 7 GB", "The smallest; visibly coarser."),
-                Choice("Q4_K_M", "Q4_K_M · 13 GB", "Good pictures in little memory."),
-                Choice("Q5_K_S", "Q5_K_S · 14 GB", "Recommended: hardly to be told from the original."),
-                Choice("Q8_0", "Q8_0 · 22 GB", "As good as the original weights."),
+                _quantisation("Q2_K", "The smallest; visibly coarser."),
+                _quantisation("Q4_K_M", "Good pictures in little memory."),
+                _quantisation("Q5_K_S", "Recommended: hardly to be told from the original."),
+                _quantisation("Q8_0", "As good as the original weights."),
             ),
         ),
         ParameterSpec(

@@ -32,7 +32,7 @@ class JobState(StrEnum):
 
 
 LEGAL_TRANSITIONS: dict[JobState, frozenset[JobState]] = {
-    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.INTERRUPTED}),
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.FAILED, JobState.CANCELLED, JobState.INTERRUPTED}),
     JobState.RUNNING: frozenset(
         {JobState.CANCELLING, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.INTERRUPTED}
     ),
@@ -41,7 +41,7 @@ LEGAL_TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.FAILED: frozenset(),
     JobState.CANCELLED: frozenset(),
     # A cloud job that was cut off has been paid for: it is resumed.
-    JobState.INTERRUPTED: frozenset({JobState.RUNNING}),
+    JobState.INTERRUPTED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
 }
 """From each state, the states that may follow."""
 

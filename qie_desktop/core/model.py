@@ -82,11 +82,16 @@ class EmbeddedWeights:
 
 @dataclass(frozen=True, slots=True)
 class HubWeights:
-    """A checkpoint on the Hugging Face hub: the base repository, and one GGUF file for each quantisation."""
+    """A checkpoint on the Hugging Face hub: the base repository, and one GGUF file for each quantisation.
+
+    `gguf_gb` are about the files' sizes in GB (10⁹ bytes), by quantisation.
+    """
 
     base_repo: str
     gguf_repo: str
     gguf_pattern: str
+    gguf_gb: tuple[tuple[str, float], ...]
+    text_encoder_gb: float
     lora_repo: str = ""
 
 

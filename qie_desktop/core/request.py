@@ -84,7 +84,7 @@ class Request:
             return cls(
                 model_id=_text(data["model"]),
                 prompt=_text(data["prompt"]),
-                inputs=tuple((folder or Path()) / Path(name).name for name in names),
+                inputs=tuple((folder or Path()) / _file_name(name) for name in names),
                 values=tuple(parameters.items()),
                 negative_prompt=None if negative is None else str(negative),
                 seed=None if seed is None else int(seed),
@@ -97,6 +97,13 @@ def _text(item: object) -> str:
     if not isinstance(item, str):
         raise TypeError(f"a text was expected, not {item!r}")
     return item
+
+
+def _file_name(item: str) -> str:
+    name = Path(item).name
+    if name in {"", ".."}:
+        raise TypeError(f"a file's name was expected, not {item!r}")
+    return name
 
 
 def _value(item: object) -> Value:
@@ -124,7 +131,8 @@ def build_request(
     InvalidRequest, each naming the field; the sizes of the inputs are checked by `check_input_sizes`.
     """
     spec = find_model(model_id, catalogue)
-    prompt = prompt.strip()
+    # What the terminal could not decode arrives as lone surrogates, which no file can hold.
+    prompt = prompt.encode(errors="replace").decode().strip()
     if not prompt:
         raise InvalidRequest("prompt", "The prompt is empty.", "Say what you want to see.")
     if len(prompt) > MAX_PROMPT_CHARS:

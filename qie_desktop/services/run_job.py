@@ -250,7 +250,7 @@ class _Run:
         with self._lock:
             job = replace(job, measured={**job.measured, **self._measured})
         if ending.state not in LEGAL_TRANSITIONS[job.state] and job.state is not JobState.CANCELLING:
-            # It did not even come to run: an unknown model, or cancelled before it was resumed.
+            # An interrupted job that could not be resumed.
             job = job.moved_to(JobState.RUNNING)
         job = job.moved_to(ending.state, error=ending.error)
         if ending.state is JobState.INTERRUPTED:

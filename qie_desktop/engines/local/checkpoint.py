@@ -36,6 +36,12 @@ class Checkpoint:
         """Return the folder of a component: `vae`, `text_encoder`, `tokenizer`, …."""
         return self.folder / name
 
+    @property
+    def byte_count(self) -> int:
+        """The size of all weights on disk."""
+        files = [*self.part("text_encoder").glob("*.safetensors"), *self.part("vae").glob("*.safetensors")]
+        return sum(file.stat().st_size for file in (*files, self.transformer))
+
     def missing_files(self) -> list[str]:
         """Return the names of the files that must be there and are not."""
         missing = [name for name in _CONFIGS if not (self.folder / name).is_file()]

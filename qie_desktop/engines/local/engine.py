@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qie_desktop.core.cancel import JobCancelled
 from qie_desktop.core.errors import ModelNotInstalled, NotReady, QieError
 from qie_desktop.core.events import Phase, PhaseName, Step
+from qie_desktop.core.memory_fit import WORKING_BYTES, Fit, memory_fit
 from qie_desktop.engines.base import EngineResult
 from qie_desktop.imaging.joining import join_side_by_side
 from qie_desktop.imaging.opening import open_picture
@@ -26,6 +28,19 @@ _NOTHING = " "
 """The negative prompt that means: nothing in particular. CFG needs one."""
 
 
+@dataclass(frozen=True, slots=True)
+class LocalOptions:
+    """What the settings say: which device, and what is kept in memory.
+
+    `memory_policy` is "resident" (all components stay loaded), "staged" (text encoder and transformer are
+    never loaded together) or "auto" (resident where the device's memory has comfortable room for that).
+    """
+
+    device: str = "auto"
+    memory_policy: str = "auto"
+    keep_loaded: bool = True
+
+
 class LocalEngine:
     """Runs the catalogue's local models with weights found by a locator.
 
@@ -33,9 +48,9 @@ class LocalEngine:
     memory until another checkpoint is needed or `free` is called.
     """
 
-    def __init__(self, locator: CheckpointLocator, device_preference: str = "auto") -> None:
+    def __init__(self, locator: CheckpointLocator, options: LocalOptions | None = None) -> None:
         self._locator = locator
-        self._device_preference = device_preference
+        self._options = options or LocalOptions()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qie-inference")
         self._pipeline: LocalPipeline | None = None
 
@@ -93,7 +108,7 @@ class LocalEngine:
             failed = False
             raise
         finally:
-            if failed:
+            if failed or not self._options.keep_loaded:
                 self._release()
             elif self._pipeline is not None:
                 self._pipeline.device.release()
@@ -128,7 +143,12 @@ class LocalEngine:
         checkpoint = self._locator.locate(task.spec, None if quantisation is None else str(quantisation))
         if self._pipeline is None or self._pipeline.checkpoint != checkpoint:
             self._release()
-            self._pipeline = LocalPipeline(checkpoint, choose_device(self._device_preference))
+            device = choose_device(self._options.device)
+            staged = self._options.memory_policy == "staged" or (
+                self._options.memory_policy == "auto"
+                and memory_fit(checkpoint.byte_count + WORKING_BYTES, device.memory_bytes()) is not Fit.FITS
+            )
+            self._pipeline = LocalPipeline(checkpoint, device, staged=staged)
         return self._pipeline
 
     def _release(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from dataclasses import dataclass
 
+import psutil
 import torch
 
 from qie_desktop.core.errors import SettingsError
@@ -28,6 +29,12 @@ class Device:
         if self.device.type == "cuda":
             return torch.cuda.get_device_name(self.device)
         return {"mps": "Apple GPU (Metal)", "cpu": "CPU"}[self.device.type]
+
+    def memory_bytes(self) -> int:
+        """Return the memory that the device computes in: its own, or the machine's where they are one."""
+        if self.device.type == "cuda":
+            return torch.cuda.mem_get_info(self.device)[1]
+        return psutil.virtual_memory().total
 
     def release(self) -> None:
         """Collect garbage and give the device's cached memory back."""

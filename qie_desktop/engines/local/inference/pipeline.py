@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -64,12 +64,14 @@ class Edit:
 class LocalPipeline:
     """The components of one checkpoint on one device, kept between edits until they are let go.
 
-    Use it from one thread. After an exception it can be used again.
+    With `staged`, the text encoder and the transformer are never in memory together. Use it from one thread.
+    After an exception it can be used again.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: Device) -> None:
+    def __init__(self, checkpoint: Checkpoint, device: Device, *, staged: bool = False) -> None:
         self.checkpoint = checkpoint
         self.device = device
+        self.staged = staged
         self.latents: Tensor | None = None
         self._conditioner: TextConditioner | None = None
         self._autoencoder: Autoencoder | None = None
@@ -103,6 +105,7 @@ class LocalPipeline:
         self, edit: Edit, progress: Progress, cancel: CancelToken
     ) -> tuple[Tensor, Tensor | None]:
         if self._conditioner is None:
+            self._make_room("_transformer")
             progress.phase(PhaseName.LOADING, detail="text encoder")
             with loading("text encoder"):
                 self._conditioner = TextConditioner(self.checkpoint.folder, self.device)
@@ -127,6 +130,7 @@ class LocalPipeline:
 
     def _denoise(self, edit: Edit, conditions: Conditions, progress: Progress, cancel: CancelToken) -> Tensor:
         if self._transformer is None:
+            self._make_room("_conditioner")
             progress.phase(PhaseName.LOADING, 0.0, "transformer")
             with loading("transformer"):
                 self._transformer = load_transformer(
@@ -142,6 +146,12 @@ class LocalPipeline:
         progress.phase(PhaseName.DENOISING)
         with computing("denoising"):
             return denoise(self._transformer, schedule, conditions, cancel, _timed(progress))
+
+    def _make_room(self, component: Literal["_conditioner", "_transformer"]) -> None:
+        """Let go of a component before another is loaded, where both are not to be in memory together."""
+        if self.staged and getattr(self, component) is not None:
+            setattr(self, component, None)
+            self.device.release()
 
     def _vae(self, progress: Progress) -> Autoencoder:
         if self._autoencoder is None:

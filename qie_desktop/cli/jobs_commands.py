@@ -1,0 +1,146 @@
+"""`qie jobs`: look at what was made, delete it, run it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from qie_desktop.cli.destination import Destination
+from qie_desktop.cli.reporting import job_json, out_console, print_json, refusals_reported, show_error
+from qie_desktop.cli.run_commands import (  # noqa: TC001 - typer reads the annotations
+    JsonOption,
+    OutputOption,
+    QuietOption,
+)
+from qie_desktop.cli.running import Report, run_and_report
+from qie_desktop.core.catalogue import find_model
+from qie_desktop.services.recovery import recover
+from qie_desktop.services.retry import retry
+from qie_desktop.storage.logs import close_log, open_log
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qie_desktop.cli.front import Front
+    from qie_desktop.core.job import Job
+
+jobs_app = typer.Typer(help="What was made: list, show, delete, run again.", no_args_is_help=True)
+
+_PROMPT_CHARS = 48
+
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A job, or how its id begins.")]
+
+
+@jobs_app.command("list")
+def list_jobs(
+    context: typer.Context,
+    search: Annotated[str, typer.Argument(help="Words of the prompt or the model.")] = "",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """List jobs, the newest first."""
+    with refusals_reported(as_json=as_json):
+        front: Front = context.obj()
+        recover(front.store)
+        jobs = front.store.list(search, limit=limit)
+        total = front.store.count(search)
+    if as_json:
+        print_json([job_json(job, _outputs(front, job)) for job in jobs])
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("Job", "State", "Model", "Pictures", "Prompt"):
+        table.add_column(heading, overflow="fold")
+    for job in jobs:
+        prompt = job.request.prompt
+        short = prompt if len(prompt) <= _PROMPT_CHARS else prompt[: _PROMPT_CHARS - 1] + "…"
+        table.add_row(job.job_id, job.state.value, job.request.model_id, str(len(job.outputs)), short)
+    console = out_console()
+    console.print(table)
+    if total > len(jobs):
+        console.print(f"{total - len(jobs)} more: --limit {total}", style="dim")
+
+
+@jobs_app.command()
+def show(context: typer.Context, job_id: IdArgument, as_json: JsonOption = False) -> None:
+    """Show everything that is known of a job."""
+    with refusals_reported(as_json=as_json):
+        front: Front = context.obj()
+        job = front.store.load(job_id)
+    outputs = _outputs(front, job)
+    if as_json:
+        print_json(job_json(job, outputs) | {"request": job.request.to_json(), "measured": job.measured})
+        return
+    facts = {
+        "Job": job.job_id,
+        "State": job.state.value,
+        "Model": job.request.model_id,
+        "Prompt": job.request.prompt,
+        "Made": f"{job.created_at.astimezone():%Y-%m-%d %H:%M:%S}",
+        "Took": "" if job.seconds is None else f"{job.seconds:.1f} s",
+        "Cost": f"≈ ${job.cost_usd:g}" if job.cost_usd else "",
+        **{name: str(value) for name, value in job.request.parameters().items()},
+    }
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, value in facts.items():
+        if value.strip():
+            table.add_row(name, value)
+    for item in job.inputs:
+        table.add_row("Input", f"{front.store.folder(job.job_id) / item.name} ({item.width}×{item.height})")
+    for path, output in zip(outputs, job.outputs, strict=True):
+        table.add_row("Output", f"{path} ({output.width}×{output.height})")
+    out_console().print(table)
+    if job.error is not None:
+        show_error(job.error)
+
+
+@jobs_app.command()
+def delete(
+    context: typer.Context,
+    job_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Jobs, or how their ids begin.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete jobs for good, with their pictures."""
+    with refusals_reported():
+        front: Front = context.obj()
+        recover(front.store)
+        jobs = [front.store.load(job_id) for job_id in job_ids]
+        console = out_console()
+        for job in jobs:
+            console.print(f"{job.job_id}  {job.request.prompt}", markup=False)
+        if not yes:
+            typer.confirm(f"Delete {_count(len(jobs), 'job')} for good?", abort=True)
+        front.store.delete(job.job_id for job in jobs)
+        console.print(f"Deleted {_count(len(jobs), 'job')}.")
+
+
+@jobs_app.command("retry")
+def retry_job(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    context: typer.Context,
+    job_id: IdArgument,
+    new_seed: Annotated[bool, typer.Option("--new-seed", help="Draw another seed.")] = False,
+    output: OutputOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Run a job again, as a new one."""
+    with refusals_reported(as_json=as_json):
+        front: Front = context.obj()
+        old = front.store.load(job_id)
+        engine = front.engine_for(find_model(old.request.model_id), old.request)
+        destination = None if output is None else Destination.checked(output, old.request.inputs)
+        log = open_log(front.folder.logs)
+        try:
+            job = retry(front.store, front.settings, old.job_id, new_seed=new_seed)
+            run_and_report(front, job, engine, destination, Report(output, as_json=as_json, quiet=quiet))
+        finally:
+            close_log(log)
+
+
+def _outputs(front: Front, job: Job) -> list[Path]:
+    return [front.store.output_path(job, output) for output in job.outputs]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,89 @@
+"""The command line's entry, and the one place where its parts are put together."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qie_desktop import __version__
+from qie_desktop.cli.cleanup_command import cleanup
+from qie_desktop.cli.config_commands import config_app
+from qie_desktop.cli.doctor_command import doctor
+from qie_desktop.cli.front import Front
+from qie_desktop.cli.jobs_commands import jobs_app
+from qie_desktop.cli.models_command import models
+from qie_desktop.cli.run_commands import edit, generate
+from qie_desktop.core.model import Place
+from qie_desktop.engines.local.checkpoint import CheckpointLocator
+from qie_desktop.engines.local.engine import LocalEngine, LocalOptions
+from qie_desktop.storage.data_folder import DataFolder
+from qie_desktop.storage.job_store import JobStore
+from qie_desktop.storage.resources import resources_folder
+from qie_desktop.storage.secrets import ReplicateToken
+from qie_desktop.storage.settings import Settings
+
+app = typer.Typer(
+    name="qie",
+    help="Edit and generate pictures, on this machine or in the cloud.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(edit)
+app.command()(generate)
+app.command()(models)
+app.add_typer(jobs_app, name="jobs")
+app.command()(cleanup)
+app.command()(doctor)
+app.add_typer(config_app, name="config")
+
+
+def compose(checkpoint: Path | None = None, gguf: Path | None = None) -> Front:
+    """Build what the commands work with: the data folder of `QIE_HOME`, and the engines that there are.
+
+    `checkpoint` and `gguf` are own weights for this run, before those in the settings.
+    """
+    folder = DataFolder.locate(os.environ)
+    settings = Settings.load(folder.config)
+    locator = CheckpointLocator(
+        resources=resources_folder(),
+        hub_cache=folder.huggingface_cache / "hub",
+        folder=checkpoint or _path(settings.get("local.checkpoint")),
+        transformer=gguf or _path(settings.get("local.transformer")),
+    )
+    options = LocalOptions(
+        device=str(settings.get("local.device")),
+        memory_policy=str(settings.get("local.memory_policy")),
+        keep_loaded=bool(settings.get("local.keep_loaded")),
+    )
+    local = LocalEngine(locator, options)
+    token = ReplicateToken(folder)
+    return Front(folder, settings, JobStore(folder), token, {Place.LOCAL: local})
+
+
+def _path(value: object) -> Path | None:
+    return Path(str(value)).expanduser() if value else None
+
+
+@app.callback()
+def qie(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Edit and generate pictures, on this machine or in the cloud."""
+    if version:
+        typer.echo(f"qie {__version__}")
+        raise typer.Exit
+    context.obj = compose
+
+
+def main() -> None:
+    """Run the command line and exit with the status that the design gives."""
+    # Pillow warns of oddities in files that it reads all the same.
+    warnings.filterwarnings("ignore", module="PIL")
+    app()

@@ -1,0 +1,113 @@
+"""What the commands print: results and errors, for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+
+from qie_desktop.core.errors import ErrorInfo, ExitCode, QieError
+from qie_desktop.core.job import Job, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from pathlib import Path
+
+
+def out_console() -> Console:
+    """Return a console for results, on standard output."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def err_console() -> Console:
+    """Return a console for progress and errors, on standard error."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(data: object) -> None:
+    """Print one JSON value on standard output."""
+    typer.echo(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+def show_error(error: QieError | ErrorInfo) -> None:
+    """Print an error and what to do about it on standard error."""
+    console = err_console()
+    console.print(f"Error: {error.message}", style="bold red", markup=False)
+    if error.hint:
+        console.print(error.hint, markup=False)
+
+
+def show_warning(text: str) -> None:
+    """Print a warning on standard error."""
+    err_console().print(f"Warning: {text}", style="yellow", markup=False)
+
+
+def error_json(error: ErrorInfo | None) -> dict[str, str] | None:
+    """Return an error as JSON data."""
+    return None if error is None else {"code": error.code, "message": error.message, "hint": error.hint}
+
+
+def job_json(job: Job, outputs: Sequence[Path]) -> dict[str, Any]:
+    """Return how a job ended as JSON data; `outputs` are where its pictures are."""
+    first = job.outputs[0] if job.outputs else None
+    return {
+        "job_id": job.job_id,
+        "state": job.state.value,
+        "model": job.request.model_id,
+        "outputs": [str(path) for path in outputs],
+        "width": first.width if first else None,
+        "height": first.height if first else None,
+        "seed": job.request.seed,
+        "seconds": None if job.seconds is None else round(job.seconds, 3),
+        "cost_usd": job.cost_usd,
+        "error": error_json(job.error),
+    }
+
+
+def refusal_json(model: str | None, error: QieError) -> dict[str, Any]:
+    """Return, in the form of `job_json`, that a request never became a job."""
+    empty = dict.fromkeys(("width", "height", "seed", "seconds", "cost_usd"))
+    return {
+        "job_id": None,
+        "state": JobState.FAILED.value,
+        "model": model,
+        "outputs": [],
+        **empty,
+        "error": error_json(error.info()),
+    }
+
+
+def exit_code(job: Job) -> ExitCode:
+    """Return the exit status for how a job ended."""
+    if job.state is JobState.SUCCEEDED:
+        return ExitCode.DONE
+    if job.state is JobState.CANCELLED:
+        return ExitCode.CANCELLED
+    return _exit_codes().get(job.error.code if job.error else "", ExitCode.FAILED)
+
+
+def _exit_codes() -> dict[str, ExitCode]:
+    """Return the exit status of every error of the tree, by its code."""
+    codes: dict[str, ExitCode] = {}
+    waiting: list[type[QieError]] = [QieError]
+    while waiting:
+        kind = waiting.pop()
+        codes[kind.code] = kind.exit_code
+        waiting += kind.__subclasses__()
+    return codes
+
+
+@contextmanager
+def refusals_reported(*, as_json: bool = False, model: str | None = None) -> Generator[None]:
+    """Print any QieError, as JSON where that is wanted, and exit with its status (typer.Exit)."""
+    try:
+        yield
+    except QieError as error:
+        if as_json:
+            print_json(refusal_json(model, error))
+        else:
+            show_error(error)
+        raise typer.Exit(error.exit_code) from error
