@@ -1,0 +1,1 @@
+"""The right side: everything that was made, and what is being made."""

@@ -1,0 +1,1 @@
+"""How it looks: spacing, type sizes, colours and icons, in one place."""

@@ -1,0 +1,1 @@
+"""Dialogs and sheets: settings, models, diagnostics, first run, information."""
