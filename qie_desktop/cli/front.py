@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qie_desktop.core.errors import CredentialsMissing, NotReady, QieError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from qie_desktop.core.model import ModelSpec, Place
     from qie_desktop.core.request import Request
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """One data folder, its settings and jobs, and the engine for each place where there is one."""
+    """One data folder, its settings and jobs, and the engine for each place where there is one.
+
+    `has_token` is asked for every cloud model and looks only once: the Keychain is slow.
+    """
 
     folder: DataFolder
     settings: Settings
     store: JobStore
     token: ReplicateToken
+    has_token: Callable[[], bool]
     engines: Mapping[Place, Engine]
 
     def readiness(self, spec: ModelSpec, request: Request | None = None) -> QieError | None:
@@ -34,7 +38,7 @@ class Front:
         engine = self.engines.get(spec.place)
         if engine is not None:
             return engine.readiness(spec, request)
-        if self.token.find() is None:
+        if not self.has_token():
             return CredentialsMissing(
                 f"{spec.name} runs in the cloud and needs a Replicate token.",
                 "Set REPLICATE_API_TOKEN, or edit on this machine: --model starter.",

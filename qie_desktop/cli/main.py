@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -63,22 +65,28 @@ def compose(checkpoint: Path | None = None, gguf: Path | None = None) -> Front:
     )
     local = LocalEngine(locator, options)
     token = ReplicateToken(folder)
-    return Front(folder, settings, JobStore(folder), token, {Place.LOCAL: local})
+    has_token = cache(lambda: token.find() is not None)
+    return Front(folder, settings, JobStore(folder), token, has_token, {Place.LOCAL: local})
 
 
 def _path(value: object) -> Path | None:
     return Path(str(value)).expanduser() if value else None
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"qie {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def qie(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    version: Annotated[  # noqa: ARG001 - its callback answers it
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Edit and generate pictures, on this machine or in the cloud."""
-    if version:
-        typer.echo(f"qie {__version__}")
-        raise typer.Exit
     context.obj = compose
 
 
@@ -86,4 +94,6 @@ def main() -> None:
     """Run the command line and exit with the status that the design gives."""
     # Pillow warns of oddities in files that it reads all the same.
     warnings.filterwarnings("ignore", module="PIL")
+    # The log is a file in the data folder; without it, what is logged is not for the terminal.
+    logging.getLogger("qie_desktop").addHandler(logging.NullHandler())
     app()

@@ -29,7 +29,7 @@ def models(
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("Model", "Kind", "Where", "Price", "Time", "Status"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=heading == "Model")
     for spec, problem in states:
         price = "free" if spec.price is None else f"≈ ${spec.price.usd_per_output:g}"
         time = "" if spec.typical_seconds is None else "–".join(map(str, spec.typical_seconds)) + " s"

@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_PIPE_WIDTH = 120
+"""How wide tables are where nobody says: in a pipe or a file."""
+
+
 def out_console() -> Console:
     """Return a console for results, on standard output."""
-    return Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=_PIPE_WIDTH)
 
 
 def err_console() -> Console:

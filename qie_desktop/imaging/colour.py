@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 from typing import Literal
 
-import numpy as np
-from PIL import Image, ImageCms, TiffImagePlugin
+from PIL import Image, ImageCms
 
 _MODE_OF_SPACE = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK", b"Lab ": "LAB"}
 """Colour spaces of ICC profiles, and the mode of the pictures that such a profile describes."""
@@ -14,10 +13,7 @@ _MODE_OF_SPACE = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK", b"Lab ": "LAB"}
 _SPACE = slice(16, 20)
 """Where a profile names its colour space."""
 
-_PEAK_8, _PEAK_16 = 0xFF, 0xFFFF
-_PEAK_31, _PEAK_32 = 0x7FFFFFFF, 0xFFFFFFFF
-_TIFF_BITS, _TIFF_SAMPLE_FORMAT = 258, 339
-_UNSIGNED = 1
+_PEAK_8 = 0xFF
 _WRITTEN_AT = slice(24, 36)
 _WHITE = (255, 255, 255)
 _LATTICE_STEPS = 17
@@ -51,7 +47,10 @@ def srgb_profile() -> bytes:
 def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Return the colours in mode L, RGB, CMYK or LAB, and the alpha channel."""
     if image.mode.startswith("I") or image.mode == "F":
-        return _grey_8(image)
+        # numpy takes longer to import than all else here: only where it is used.
+        from qie_desktop.imaging.deep_grey import grey_8  # noqa: PLC0415
+
+        return grey_8(image)
     if image.mode in {"LAB", "CMYK"}:
         return image, None
     grey = image.mode in {"1", "L", "LA", "La"}
@@ -59,41 +58,6 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         rgba = image.convert("RGBA")
         return rgba.convert("L" if grey else "RGB"), rgba.getchannel("A")
     return image.convert("L" if grey else "RGB"), None
-
-
-def _grey_8(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Scale grey of 16 or 32 bits or of floats to 8 bits; Pillow's own conversion would clip it at 255."""
-    wide = np.asarray(image)
-    if image.mode == "F":
-        values = np.nan_to_num(wide.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-        peak = _float_peak(float(values.max()))
-    else:
-        values, peak = _integers(image, wide)
-    scaled = np.rint(np.clip(values / peak, 0.0, 1.0) * _PEAK_8).astype(np.uint8)
-    transparent: object = image.info.get("transparency")
-    if not isinstance(transparent, int):
-        return Image.fromarray(scaled), None
-    return Image.fromarray(scaled), Image.fromarray(
-        np.where(wide == transparent, 0, _PEAK_8).astype(np.uint8)
-    )
-
-
-def _integers(image: Image.Image, wide: np.ndarray) -> tuple[np.ndarray, int]:
-    tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else None
-    if image.mode != "I":
-        bits: object = tags.get(_TIFF_BITS, (16,))[0] if tags is not None else 16
-        return wide, (1 << bits) - 1 if isinstance(bits, int) else _PEAK_16
-    unsigned = tags is not None and tags.get(_TIFF_SAMPLE_FORMAT, (_UNSIGNED,))[0] == _UNSIGNED
-    values = wide.astype(np.int32).view(np.uint32) if unsigned else wide
-    # 16 bits are often kept in 32.
-    if int(values.max()) <= _PEAK_16:
-        return values, _PEAK_16
-    return values, _PEAK_32 if unsigned else _PEAK_31
-
-
-def _float_peak(largest: float) -> float:
-    """Return what white is in a picture of floats: they run to 1 by custom, or as 8 or 16 bits do."""
-    return next((float(peak) for peak in (1, _PEAK_8, _PEAK_16) if largest <= peak), largest)
 
 
 def _through_profile(colours: Image.Image, icc: object) -> Image.Image:
@@ -124,6 +88,8 @@ def _built_in(space: Literal["sRGB", "LAB"]) -> ImageCms.ImageCmsProfile:
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
     """Whether no colour moves by more than a rounding: then the profile is sRGB, and pixels can stay."""
+    import numpy as np  # noqa: PLC0415 - as above
+
     steps = np.linspace(0, _PEAK_8, _LATTICE_STEPS).round().astype(np.uint8)
     lattice = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(_LATTICE_STEPS, -1, 3)
     moved = ImageCms.applyTransform(Image.fromarray(lattice), transform)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 
 from qie_desktop.core.geometry import Box, Size, plan_fit_back
@@ -91,6 +90,8 @@ def _reflected(picture: Image.Image, margins: Box) -> Image.Image:
     """Extend `picture` by whole pixels on its four sides, by reflection about its outermost pixels."""
     if not any(margins):
         return picture.copy()
+    import numpy as np  # noqa: PLC0415 - takes longer to import than all else here: only where it is used
+
     pixels = np.asarray(picture)
     left, top, right, bottom = (int(margin) for margin in margins)
     for axis, counts in ((0, (top, bottom)), (1, (left, right))):

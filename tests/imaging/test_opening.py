@@ -83,9 +83,7 @@ def test_probe_reads_no_pixels(ramp, written):
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(map(str, value.values())) or "plain",
 )
-def test_a_picture_comes_upright(  # noqa: PLR0917  what is varied, and fixtures
-    kind, options, orientation, ramp, written, difference
-):
+def test_a_picture_comes_upright(kind, options, orientation, ramp, written, difference):
     upright, turn = ramp(96, 41), TURNS[orientation]
     stored = upright if turn is None else upright.transpose(turn)
     exif = Image.Exif()

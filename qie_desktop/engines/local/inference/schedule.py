@@ -25,6 +25,9 @@ class Schedule:
         """Read a checkpoint's scheduler and set it for `steps` steps over `token_count` target tokens."""
         # diffusers' signatures are narrower than what the class takes and gives.
         scheduler = cast("Any", FlowMatchEulerDiscreteScheduler.from_pretrained(folder))
+        if steps == 1:
+            # One sigma, which is 1, cannot be stretched to end elsewhere: diffusers divides 0 by 0.
+            scheduler = type(scheduler).from_config(scheduler.config, shift_terminal=None)
         sigmas = np.linspace(1.0, 1 / steps, steps)
         shift = dynamic_shift(dict(scheduler.config), token_count)
         scheduler.set_timesteps(sigmas=sigmas, device=device, mu=shift)

@@ -1,0 +1,70 @@
+"""The command line run in this process, over a data folder of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from qie_desktop.cli.main import app
+
+
+@dataclass
+class Ran:
+    """How a command ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data folder, with no token anywhere."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("QIE_HOME", str(folder))
+    for name in ("REPLICATE_API_TOKEN", "HF_HOME", "JOBS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    return folder
+
+
+@pytest.fixture
+def qie(home: Path) -> Iterator[Callable[..., Ran]]:
+    """Runs `qie` with these words."""
+    runner = CliRunner()
+
+    def run(*words: object, input: str | None = None) -> Ran:  # noqa: A002 - as subprocess calls it
+        result = runner.invoke(app, [str(word) for word in words], input=input)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Ran(result.exit_code, result.stdout, result.stderr)
+
+    yield run
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A small picture."""
+    return save_picture(tmp_path / "photo.jpg", (96, 64))
+
+
+def save_picture(path: Path, size: tuple[int, int], mode: str = "RGB", **options: object) -> Path:
+    """Save a smooth picture of this size and mode; the suffix says the format."""
+    width, height = size
+    across = np.linspace(20, 235, width)[None, :].repeat(height, 0)
+    down = np.linspace(20, 235, height)[:, None].repeat(width, 1)
+    rgb = np.stack([across, down, 255 - (across + down) / 2], -1).round().astype(np.uint8)
+    Image.fromarray(rgb).convert(mode).save(path, **options)
+    return path

@@ -1,0 +1,62 @@
+"""What must be set up first: exit 3, and what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from qie_desktop.core.catalogue import CATALOGUE
+from qie_desktop.core.model import ModelKind, Place
+
+CLOUD = [spec for spec in CATALOGUE if spec.place is Place.CLOUD]
+
+
+@pytest.mark.parametrize("spec", CLOUD, ids=lambda spec: spec.id)
+def test_a_cloud_model_without_a_token_needs_one(qie, home, tmp_path, spec):
+    from tests.cli.conftest import save_picture
+
+    photo = save_picture(tmp_path / "photo.png", (400, 400))
+    words = ["generate"] if spec.kind is ModelKind.GENERATE else ["edit", photo]
+
+    refused = qie(*words, "a lighthouse", "--model", spec.id)
+
+    assert refused.exit_code == 3
+    assert "needs a Replicate token" in refused.stderr
+    assert "REPLICATE_API_TOKEN" in refused.stderr
+    assert not (home / "jobs").exists()
+
+
+def test_generating_without_a_model_needs_a_token(qie):
+    refused = qie("generate", "a lighthouse", "--aspect-ratio", "16:9", "--json")
+
+    assert refused.exit_code == 3
+    assert refused.json["error"]["code"] == "credentials_missing"
+
+
+def test_a_token_is_not_told_and_the_cloud_is_not_there_yet(qie, photo, monkeypatch):
+    monkeypatch.setenv("REPLICATE_API_TOKEN", "r8_" + "x" * 37)
+
+    refused = qie("edit", photo, "warmer", "--model", "qwen-image-edit")
+
+    assert refused.exit_code == 3
+    assert "r8_" not in refused.stderr + refused.stdout
+
+
+def test_a_token_does_not_keep_a_fresh_machine_from_editing(qie, photo, monkeypatch):
+    monkeypatch.setenv("REPLICATE_API_TOKEN", "r8_" + "x" * 37)
+
+    assert qie("edit", photo, "warmer", "--steps", 1, "--json").json["model"] == "starter"
+
+
+def test_the_local_model_that_is_not_installed_says_how_to_get_on(qie, photo):
+    refused = qie("edit", photo, "warmer", "--model", "qwen-image-edit-2509-gguf", "--set", "quality=full")
+
+    assert refused.exit_code == 3
+    assert "not installed" in refused.stderr
+    assert "--checkpoint" in refused.stderr
+
+
+def test_lightning_is_refused_with_what_works(qie, photo, tiny, tiny_gguf):
+    refused = qie("edit", photo, "warmer", "--checkpoint", tiny, "--gguf", tiny_gguf)
+
+    assert refused.exit_code == 3
+    assert "quality=full" in refused.stderr

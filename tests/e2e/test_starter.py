@@ -1,0 +1,33 @@
+"""The proof that conditioning, packing, schedule and decoding are right: the starter does what it is told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from qie_desktop.cli.main import app
+from tests.support.exact_edits import EXACT_EDITS, psnr_db
+
+ENOUGH_DB = 26
+
+
+def pixels(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB")) / 255.0
+
+
+@pytest.mark.parametrize("wording", EXACT_EDITS)
+def test_an_edit_of_the_sample_is_the_exact_operation(wording, resources, tmp_path, monkeypatch):
+    monkeypatch.setenv("QIE_HOME", str(tmp_path / "home"))
+    sample, out = resources / "sample.jpg", tmp_path / "out.png"
+
+    done = CliRunner().invoke(app, ["edit", str(sample), wording, "-o", str(out), "--seed", "1", "--json"])
+
+    assert done.exit_code == 0
+    expected = EXACT_EDITS[wording](pixels(sample))
+    others = [edit(pixels(sample)) for name, edit in EXACT_EDITS.items() if name != wording]
+    found = psnr_db(pixels(out), expected)
+    assert found >= ENOUGH_DB
+    assert all(psnr_db(pixels(out), other) < found - 3 for other in others), "it is this edit and no other"
