@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from dataclasses import replace
 from functools import cache
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,14 +19,14 @@ from qie_desktop.cli.front import Front
 from qie_desktop.cli.jobs_commands import jobs_app
 from qie_desktop.cli.models_command import models
 from qie_desktop.cli.run_commands import edit, generate
-from qie_desktop.core.model import Place
-from qie_desktop.engines.local.checkpoint import CheckpointLocator
-from qie_desktop.engines.local.engine import LocalEngine, LocalOptions
+from qie_desktop.services.engine_room import build_engine_room
 from qie_desktop.storage.data_folder import DataFolder
 from qie_desktop.storage.job_store import JobStore
-from qie_desktop.storage.resources import resources_folder
 from qie_desktop.storage.secrets import ReplicateToken
 from qie_desktop.storage.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 app = typer.Typer(
     name="qie",
@@ -52,25 +52,11 @@ def compose(checkpoint: Path | None = None, gguf: Path | None = None) -> Front:
     """
     folder = DataFolder.locate(os.environ)
     settings = Settings.load(folder.config)
-    locator = CheckpointLocator(
-        resources=resources_folder(),
-        hub_cache=folder.huggingface_cache / "hub",
-        folder=checkpoint or _path(settings.get("local.checkpoint")),
-        transformer=gguf or _path(settings.get("local.transformer")),
-    )
-    options = LocalOptions(
-        device=str(settings.get("local.device")),
-        memory_policy=str(settings.get("local.memory_policy")),
-        keep_loaded=bool(settings.get("local.keep_loaded")),
-    )
-    local = LocalEngine(locator, options)
     token = ReplicateToken(folder)
-    has_token = cache(lambda: token.find() is not None)
-    return Front(folder, settings, JobStore(folder), token, has_token, {Place.LOCAL: local})
-
-
-def _path(value: object) -> Path | None:
-    return Path(str(value)).expanduser() if value else None
+    room = build_engine_room(folder, settings, token, checkpoint, gguf)
+    # One look for all cloud models: the Keychain is slow.
+    room = replace(room, has_token=cache(room.has_token))
+    return Front(folder, settings, JobStore(folder), token, room)
 
 
 def _show_version(wanted: bool) -> None:

@@ -13,7 +13,7 @@ from qie_desktop.engines.local.engine import LocalEngine, LocalOptions
 from qie_desktop.storage.resources import resources_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from qie_desktop.core.model import ModelSpec
     from qie_desktop.core.request import Request
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EngineRoom:
-    """The engine for each place where there is one. Nothing is loaded before a job runs."""
+    """The engine for each place where there is one, and whether a token is known (the Keychain may be asked).
+
+    Nothing is loaded before a job runs.
+    """
 
     engines: Mapping[Place, Engine]
-    token: ReplicateToken
+    has_token: Callable[[], bool]
 
     def readiness(self, spec: ModelSpec, request: Request | None = None) -> QieError | None:
         """Return why a model, or this request for it, cannot run now; None when it can.
@@ -38,7 +41,7 @@ class EngineRoom:
         engine = self.engines.get(spec.place)
         if engine is not None:
             return engine.readiness(spec, request)
-        if self.token.find() is None:
+        if not self.has_token():
             return CredentialsMissing(
                 f"{spec.name} runs in the cloud and needs a Replicate token.",
                 "Set REPLICATE_API_TOKEN, or edit on this machine: --model starter.",
@@ -57,6 +60,10 @@ def build_engine_room(
     gguf: Path | None = None,
 ) -> EngineRoom:
     """Build the engines as the settings say; `checkpoint` and `gguf` are own weights that come first."""
+
+    def has_token() -> bool:
+        return token.find() is not None
+
     locator = CheckpointLocator(
         resources=resources_folder(),
         hub_cache=folder.huggingface_cache / "hub",
@@ -68,7 +75,7 @@ def build_engine_room(
         memory_policy=str(settings.get("local.memory_policy")),
         keep_loaded=bool(settings.get("local.keep_loaded")),
     )
-    return EngineRoom({Place.LOCAL: LocalEngine(locator, options)}, token)
+    return EngineRoom({Place.LOCAL: LocalEngine(locator, options)}, has_token)
 
 
 def _path(value: object) -> Path | None:
