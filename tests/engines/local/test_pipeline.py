@@ -1,6 +1,9 @@
+import json
+import shutil
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from qie_desktop.core.errors import InvalidRequest, NonFiniteLatents
 from qie_desktop.core.events import PhaseName
 from qie_desktop.engines.local.checkpoint import Checkpoint
 from qie_desktop.engines.local.inference.conditioning import MAX_PROMPT_TOKENS, TextConditioner
-from qie_desktop.engines.local.inference.device import choose_device
+from qie_desktop.engines.local.inference.device import Device, choose_device
 from qie_desktop.engines.local.inference.interruption import interruptible
 from qie_desktop.engines.local.inference.latents import draw_noise, pack, unpack
 from qie_desktop.engines.local.inference.pipeline import Edit, LocalPipeline
@@ -205,3 +208,77 @@ def test_cancel_from_another_thread_ends_within_a_few_blocks(pipeline):
     thread.join()
 
     assert ended_at - cancelled_at[0] < 2
+
+
+def test_bfloat16_gives_nearly_the_picture_of_float32(tiny, tiny_gguf):
+    """What GPUs compute in; here on the CPU, through the same code."""
+    half = LocalPipeline(Checkpoint(tiny, tiny_gguf), Device(torch.device("cpu"), torch.bfloat16))
+    whole = LocalPipeline(Checkpoint(tiny, tiny_gguf), choose_device("cpu"))
+
+    pictures = [
+        np.asarray(each.edit(an_edit(), LOCAL, Recorder(), CancelToken()), dtype=float)
+        for each in (half, whole)
+    ]
+
+    assert half.latents.dtype is torch.float32, "latents are kept in float32 between steps"
+    assert 0 < np.abs(pictures[0] - pictures[1]).mean() < 6
+
+
+class Overflowing(torch.nn.Module):
+    """A decoder whose numbers overflow in half precision, as the real one's may."""
+
+    def __init__(self, decoder):
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, x, *args, **options):
+        result = self.decoder(x, *args, **options)
+        return result * float("nan") if x.dtype is torch.bfloat16 else result
+
+
+def test_a_picture_that_overflows_is_decoded_again_in_full_precision(tiny, tiny_gguf):
+    pipeline = LocalPipeline(Checkpoint(tiny, tiny_gguf), Device(torch.device("cpu"), torch.bfloat16))
+    expected = np.asarray(pipeline.edit(an_edit(), LOCAL, Recorder(), CancelToken()), dtype=float)
+    vae = pipeline._autoencoder._vae
+    vae.decoder = Overflowing(vae.decoder)
+    told = Recorder()
+
+    result = np.asarray(pipeline.edit(an_edit(), LOCAL, told, CancelToken()), dtype=float)
+
+    assert told.phases[-1] == (PhaseName.DECODING, "in full precision")
+    assert np.abs(result - expected).mean() < 3
+    assert vae.dtype is torch.bfloat16, "the next picture is decoded in half precision again"
+
+
+def test_a_picture_that_overflows_in_full_precision_too_is_an_error(tiny, tiny_gguf):
+    pipeline = LocalPipeline(Checkpoint(tiny, tiny_gguf), choose_device("cpu"))
+    pipeline.edit(an_edit(), LOCAL, Recorder(), CancelToken())
+    with torch.inference_mode():
+        pipeline._autoencoder._vae.decoder.conv_out.bias.fill_(float("nan"))
+
+    with pytest.raises(NonFiniteLatents, match="decoded"):
+        pipeline.edit(an_edit(), LOCAL, Recorder(), CancelToken())
+
+
+def test_a_tokenizer_in_the_hubs_older_files_reads_the_same(tiny, tmp_path):
+    """The published folder has vocab.json and merges.txt, not tokenizer.json."""
+    folder = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    single = folder / "tokenizer" / "tokenizer.json"
+    model = json.loads(single.read_text())["model"]
+    (folder / "tokenizer" / "vocab.json").write_text(json.dumps(model["vocab"]))
+    (folder / "tokenizer" / "merges.txt").write_text("#version: 0.2\n")
+    config_path = folder / "tokenizer" / "tokenizer_config.json"
+    added = json.loads(single.read_text())["added_tokens"]
+    config = json.loads(config_path.read_text())
+    config["added_tokens_decoder"] = {
+        str(token["id"]): {name: value for name, value in token.items() if name != "id"} for token in added
+    }
+    config_path.write_text(json.dumps(config))
+    single.unlink()
+
+    old, new = (
+        TextConditioner(each, choose_device("cpu")).encode("a cup of tea", [noisy_picture()], CancelToken())
+        for each in (folder, tiny)
+    )
+
+    assert torch.equal(old, new)
