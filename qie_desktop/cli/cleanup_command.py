@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from qie_desktop.cli.reporting import out_console, refusals_reported, show_warning
+from qie_desktop.cli.jobs_commands import LINE_CHARS, PROMPT_CHARS
+from qie_desktop.cli.reporting import out_console, plain, refusals_reported, show_warning
 from qie_desktop.core.errors import ExitCode, InvalidRequest
 from qie_desktop.services.cleanup import disk_usage, execute_cleanup, plan_cleanup
 from qie_desktop.services.recovery import recover
@@ -30,7 +31,7 @@ def cleanup(  # noqa: PLR0913, PLR0917 - each is an option of the command
     status: Annotated[bool, typer.Option("--status", help="How much room the jobs take.")] = False,
     listing: Annotated[bool, typer.Option("--list", help="The room that each job takes.")] = False,
     hours: Annotated[
-        float | None, typer.Option("--hours", min=0, help="Delete jobs older than this.")
+        float | None, typer.Option("--hours", min=0, max=1_000_000, help="Delete jobs older than this.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Delete all finished jobs.")] = False,
     starred: Annotated[bool, typer.Option("--include-starred", help="Starred ones too.")] = False,
@@ -63,7 +64,8 @@ def _print_usage(usages: Iterable[JobUsage], *, each: bool) -> None:
             table.add_column(heading)
         for usage in usages:
             job = usage.job
-            table.add_row(job.job_id, job.state.value, size_text(usage.byte_count), job.request.prompt)
+            prompt = plain(job.request.prompt, PROMPT_CHARS)
+            table.add_row(job.job_id, job.state.value, size_text(usage.byte_count), prompt)
         console.print(table)
     total = sum(usage.byte_count for usage in usages)
     active = sum(usage.active for usage in usages)
@@ -76,7 +78,7 @@ def _delete(front: Front, plan: CleanupPlan, *, ask: bool) -> None:
         console.print("Nothing to delete.")
         return
     for usage in plan.goes[:_SHOWN]:
-        console.print(f"{usage.job.job_id}  {usage.job.request.prompt}", markup=False)
+        console.print(plain(f"{usage.job.job_id}  {usage.job.request.prompt}", LINE_CHARS))
     if len(plan.goes) > _SHOWN:
         console.print(f"… and {len(plan.goes) - _SHOWN} more")
     if ask:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from qie_desktop.cli.reporting import out_console, refusals_reported, show_warning
-from qie_desktop.storage.settings_schema import SETTINGS
+from qie_desktop.cli.reporting import out_console, plain, refusals_reported, show_warning
+from qie_desktop.core.errors import SettingsError
+from qie_desktop.storage.settings_schema import SETTINGS, SettingKind, find_setting
 
 if TYPE_CHECKING:
     from qie_desktop.cli.front import Front
@@ -35,7 +37,7 @@ def get_setting(
     for heading in ("Key", "Value", "What it is"):
         table.add_column(heading, overflow="fold")
     for spec in SETTINGS:
-        table.add_row(spec.key, _text(front.settings.get(spec.key)), spec.help)
+        table.add_row(spec.key, plain(_text(front.settings.get(spec.key))), spec.help)
     out_console().print(table)
 
 
@@ -48,7 +50,7 @@ def set_setting(
     """Change a setting."""
     with refusals_reported():
         front: Front = context.obj()
-        front.settings.set(key, value)
+        front.settings.set(key, _absolute(value) if find_setting(key).kind is SettingKind.PATH else value)
         front.settings.save()
         typer.echo(f"{key} = {_text(front.settings.get(key))}")
 
@@ -61,6 +63,14 @@ def unset_setting(context: typer.Context, key: KeyArgument) -> None:
         front.settings.unset(key)
         front.settings.save()
         typer.echo(f"{key} = {_text(front.settings.get(key))}")
+
+
+def _absolute(value: str) -> str:
+    """Return a path that still holds in another folder; what begins with ~ does already."""
+    path = Path(value)
+    if not path.expanduser().exists():
+        raise SettingsError(f"There is no {value}.", "Name a file or folder that is there.")
+    return value if value.startswith("~") else str(path.absolute())
 
 
 def _text(value: object) -> str:

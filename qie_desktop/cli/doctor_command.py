@@ -39,7 +39,7 @@ def doctor(
             if not as_json:
                 mark, style = _MARKS[finding.verdict]
                 console.print(f"{mark} ", style=style, end="")
-                console.print(f"{finding.name:<{_NAME_WIDTH}} {finding.value}", markup=False)
+                console.print(f"{finding.name:<{_NAME_WIDTH}} {finding.value}", markup=False, emoji=False)
                 if finding.hint and finding.verdict is Verdict.BAD:
                     console.print(f"  {'':<{_NAME_WIDTH}} {finding.hint}", style="yellow", markup=False)
     if as_json:

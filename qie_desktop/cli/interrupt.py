@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from qie_desktop.cli.reporting import err_console
 from qie_desktop.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def cancelling_on_interrupt(cancel: CancelToken) -> Generator[None]:
         timer = threading.Timer(GRACE_S, _end_process)
         timer.daemon = True
         timer.start()
-        err_console().print("Cancelling… (Ctrl+C again to quit at once)")
+        # Not through rich: the signal may have come in the middle of its writing.
+        os.write(sys.stderr.fileno(), b"\nCancelling... (Ctrl+C again to quit at once)\n")
 
     before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
     try:
@@ -52,4 +53,7 @@ def cancelling_on_interrupt(cancel: CancelToken) -> Generator[None]:
 
 
 def _end_process() -> None:
+    if sys.stderr.isatty():
+        # The progress bar has hidden the cursor.
+        os.write(sys.stderr.fileno(), b"\x1b[?25h\n")
     os._exit(ExitCode.CANCELLED)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from qie_desktop.cli.destination import Destination
-from qie_desktop.cli.reporting import job_json, out_console, print_json, refusals_reported, show_error
+from qie_desktop.cli.reporting import (
+    job_json,
+    out_console,
+    plain,
+    print_json,
+    refusals_reported,
+    show_error,
+)
 from qie_desktop.cli.run_commands import (  # noqa: TC001 - typer reads the annotations
     JsonOption,
     OutputOption,
@@ -21,14 +29,14 @@ from qie_desktop.services.retry import retry
 from qie_desktop.storage.logs import close_log, open_log
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from qie_desktop.cli.front import Front
     from qie_desktop.core.job import Job
 
 jobs_app = typer.Typer(help="What was made: list, show, delete, run again.", no_args_is_help=True)
 
-_PROMPT_CHARS = 48
+PROMPT_CHARS = 48
+LINE_CHARS = 80
+_NAME_WIDTH = 16
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A job, or how its id begins.")]
 
@@ -37,7 +45,7 @@ IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A job, or how its
 def list_jobs(
     context: typer.Context,
     search: Annotated[str, typer.Argument(help="Words of the prompt or the model.")] = "",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000_000, help="How many at most.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """List jobs, the newest first."""
@@ -53,9 +61,8 @@ def list_jobs(
     for heading in ("Job", "State", "Model", "Pictures", "Prompt"):
         table.add_column(heading, overflow="fold")
     for job in jobs:
-        prompt = job.request.prompt
-        short = prompt if len(prompt) <= _PROMPT_CHARS else prompt[: _PROMPT_CHARS - 1] + "…"
-        table.add_row(job.job_id, job.state.value, job.request.model_id, str(len(job.outputs)), short)
+        prompt = plain(job.request.prompt, PROMPT_CHARS)
+        table.add_row(job.job_id, job.state.value, plain(job.request.model_id), str(len(job.outputs)), prompt)
     console = out_console()
     console.print(table)
     if total > len(jobs):
@@ -82,15 +89,16 @@ def show(context: typer.Context, job_id: IdArgument, as_json: JsonOption = False
         "Cost": f"≈ ${job.cost_usd:g}" if job.cost_usd else "",
         **{name: str(value) for name, value in job.request.parameters().items()},
     }
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for name, value in facts.items():
-        if value.strip():
-            table.add_row(name, value)
-    for item in job.inputs:
-        table.add_row("Input", f"{front.store.folder(job.job_id) / item.name} ({item.width}×{item.height})")
-    for path, output in zip(outputs, job.outputs, strict=True):
-        table.add_row("Output", f"{path} ({output.width}×{output.height})")
-    out_console().print(table)
+    lines = [(name, value) for name, value in facts.items() if value.strip()]
+    folder = front.store.folder(job.job_id)
+    lines += [("Input", f"{folder / item.name} ({item.width}×{item.height})") for item in job.inputs]
+    lines += [
+        ("Output", f"{path} ({output.width}×{output.height})")
+        for path, output in zip(outputs, job.outputs, strict=True)
+    ]
+    console = out_console()
+    for name, value in lines:
+        console.print(plain(f"{name:<{_NAME_WIDTH}} {value}"))
     if job.error is not None:
         show_error(job.error)
 
@@ -108,7 +116,7 @@ def delete(
         jobs = [front.store.load(job_id) for job_id in job_ids]
         console = out_console()
         for job in jobs:
-            console.print(f"{job.job_id}  {job.request.prompt}", markup=False)
+            console.print(plain(f"{job.job_id}  {job.request.prompt}", LINE_CHARS))
         if not yes:
             typer.confirm(f"Delete {_count(len(jobs), 'job')} for good?", abort=True)
         front.store.delete(job.job_id for job in jobs)
@@ -128,6 +136,10 @@ def retry_job(  # noqa: PLR0913, PLR0917 - each is an option of the command
     with refusals_reported(as_json=as_json):
         front: Front = context.obj()
         old = front.store.load(job_id)
+        # With the weights that it was made with, where these were somebody's own.
+        used = [Path(old.remote[name]) for name in ("checkpoint", "transformer") if name in old.remote]
+        if len(used) == 2 and all(path.exists() for path in used):  # noqa: PLR2004 - a folder and a file
+            front = context.obj(*used)
         engine = front.engine_for(find_model(old.request.model_id), old.request)
         destination = None if output is None else Destination.checked(output, old.request.inputs)
         log = open_log(front.folder.logs)

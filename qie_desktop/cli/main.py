@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Annotated
@@ -18,15 +20,19 @@ from qie_desktop.cli.doctor_command import doctor
 from qie_desktop.cli.front import Front
 from qie_desktop.cli.jobs_commands import jobs_app
 from qie_desktop.cli.models_command import models
+from qie_desktop.cli.reporting import show_error
 from qie_desktop.cli.run_commands import edit, generate
+from qie_desktop.core.errors import InternalError, QieError
 from qie_desktop.services.engine_room import build_engine_room
 from qie_desktop.storage.data_folder import DataFolder
 from qie_desktop.storage.job_store import JobStore
+from qie_desktop.storage.logs import open_log
 from qie_desktop.storage.secrets import ReplicateToken
 from qie_desktop.storage.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import TracebackType
 
 app = typer.Typer(
     name="qie",
@@ -82,4 +88,21 @@ def main() -> None:
     warnings.filterwarnings("ignore", module="PIL")
     # The log is a file in the data folder; without it, what is logged is not for the terminal.
     logging.getLogger("qie_desktop").addHandler(logging.NullHandler())
+    sys.excepthook = _report_unforeseen
     app()
+
+
+def _report_unforeseen(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Tell a person in a sentence what nobody foresaw; the log has the traceback."""
+    if not issubclass(kind, Exception):
+        sys.__excepthook__(kind, error, trace)
+        return
+    folder = DataFolder.locate(os.environ).logs
+    with suppress(QieError):
+        open_log(folder)
+    logging.getLogger("qie_desktop").error("Unforeseen", exc_info=(kind, error, trace))
+    show_error(
+        InternalError(
+            f"Something went wrong that was not foreseen ({kind.__name__}).", f"The details are in {folder}."
+        )
+    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from qie_desktop.core.errors import ErrorInfo, ExitCode, QieError
 from qie_desktop.core.job import Job, JobState
@@ -32,6 +33,14 @@ def err_console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def plain(text: str, limit: int | None = None) -> Text:
+    """Return `text` as it stands, on one line: no markup, no control characters, at most `limit` long."""
+    line = " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
+    if limit is not None and len(line) > limit:
+        line = line[: limit - 1] + "…"
+    return Text(line)
+
+
 def print_json(data: object) -> None:
     """Print one JSON value on standard output."""
     typer.echo(json.dumps(data, ensure_ascii=False, indent=2))
@@ -40,14 +49,14 @@ def print_json(data: object) -> None:
 def show_error(error: QieError | ErrorInfo) -> None:
     """Print an error and what to do about it on standard error."""
     console = err_console()
-    console.print(f"Error: {error.message}", style="bold red", markup=False)
+    console.print(plain(f"Error: {error.message}"), style="bold red")
     if error.hint:
-        console.print(error.hint, markup=False)
+        console.print(plain(error.hint))
 
 
 def show_warning(text: str) -> None:
     """Print a warning on standard error."""
-    err_console().print(f"Warning: {text}", style="yellow", markup=False)
+    err_console().print(plain(f"Warning: {text}"), style="yellow")
 
 
 def error_json(error: ErrorInfo | None) -> dict[str, str] | None:

@@ -55,6 +55,12 @@ def edit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     """Edit a picture as the prompt says. The result has exactly the size of the picture."""
     with refusals_reported(as_json=as_json, model=model):
         *images, prompt = words
+        if not images and Path(prompt).is_file():
+            raise InvalidRequest(
+                "prompt", "The prompt is missing.", f'Say what to do with it: "{prompt}" "warmer".'
+            )
+        _check_there("checkpoint", checkpoint)
+        _check_there("gguf", gguf)
         named = {"seed": seed, "steps": steps, "aspect_ratio": aspect_ratio, "count": count}
         wish = Wish(
             kinds=(ModelKind.EDIT, ModelKind.HYBRID),
@@ -93,6 +99,11 @@ def generate(  # noqa: PLR0913, PLR0917 - each is an option of the command
         )
         front: Front = context.obj()
         fulfil(front, wish, Report(output, as_json=as_json, quiet=quiet))
+
+
+def _check_there(option: str, path: Path | None) -> None:
+    if path is not None and not path.expanduser().exists():
+        raise InvalidRequest(option, f"--{option}: there is no {path}.", "Check the path.")
 
 
 def _options(named: dict[str, str | None], parameters: list[str] | None) -> dict[str, object]:

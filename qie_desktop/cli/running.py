@@ -11,14 +11,23 @@ import typer
 from qie_desktop.cli.destination import Destination
 from qie_desktop.cli.interrupt import cancelling_on_interrupt
 from qie_desktop.cli.progress import ProgressDisplay, seconds_text
-from qie_desktop.cli.reporting import exit_code, job_json, out_console, print_json, show_error, show_warning
+from qie_desktop.cli.reporting import (
+    error_json,
+    exit_code,
+    job_json,
+    out_console,
+    print_json,
+    show_error,
+    show_warning,
+)
 from qie_desktop.core.cancel import CancelToken
 from qie_desktop.core.catalogue import CATALOGUE, find_model
+from qie_desktop.core.errors import QieError
 from qie_desktop.core.job import Job, JobState
 from qie_desktop.core.model import HubWeights
 from qie_desktop.core.request import build_request
 from qie_desktop.services.model_choice import choose_model
-from qie_desktop.services.preferences import with_preferences
+from qie_desktop.services.preferences import with_preferences, with_ready_quality
 from qie_desktop.services.recovery import recover
 from qie_desktop.services.run_job import run_job
 from qie_desktop.services.submit import submit
@@ -67,6 +76,11 @@ def fulfil(front: Front, wish: Wish, report: Report) -> None:
     spec = _chosen_model(front, wish)
     options = with_preferences(spec, wish.options, front.settings)
     request = build_request(spec.id, wish.prompt, wish.images, options)
+    if "quality" not in wish.options:
+        wanted = request.value("quality")
+        request = with_ready_quality(spec, request, options, front.room.readiness)
+        if request.value("quality") != wanted:
+            show_warning(f"{wanted} is not installed; this runs with quality={request.value('quality')}.")
     destination = None if report.output is None else Destination.checked(report.output, wish.images)
     engine = front.engine_for(spec, request)
     log = open_log(front.folder.logs)
@@ -86,13 +100,20 @@ def run_and_report(
     with ProgressDisplay(quiet=report.quiet) as display, cancelling_on_interrupt(cancel):
         job = asyncio.run(_run(front, job, engine, display, cancel))
     paths = [front.store.output_path(job, output) for output in job.outputs]
+    problem: QieError | None = None
     if destination is not None and paths:
-        paths = destination.put(front.store, job)
+        try:
+            paths = destination.put(front.store, job)
+        except QieError as error:
+            problem = error
     if report.as_json:
-        print_json(job_json(job, paths))
+        told = job_json(job, paths)
+        print_json(told if problem is None else told | {"error": error_json(problem.info())})
     else:
         _tell(job, paths)
-    raise typer.Exit(exit_code(job))
+        if problem is not None:
+            show_error(problem)
+    raise typer.Exit(exit_code(job) if problem is None else problem.exit_code)
 
 
 async def _run(front: Front, job: Job, engine: Engine, display: ProgressDisplay, cancel: CancelToken) -> Job:
@@ -120,4 +141,7 @@ def _tell(job: Job, paths: list[Path]) -> None:
         console.print("Cancelled.")
     elif job.seconds is not None and job.outputs:
         size = f"{job.outputs[0].width}×{job.outputs[0].height}"
-        console.print(f"{size} px in {seconds_text(job.seconds)}, seed {job.request.seed}", style="dim")
+        name = find_model(job.request.model_id).name
+        console.print(
+            f"{name}: {size} px in {seconds_text(job.seconds)}, seed {job.request.seed}", style="dim"
+        )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 GB = 1_000_000_000
 WORKING_BYTES = 3 * GB
+_PUBLISHED_BYTES = 2
 _COMFORTABLE = 0.75
 _POSSIBLE = 0.92
 
@@ -27,10 +28,14 @@ class Fit(StrEnum):
     TOO_LARGE = "too large"
 
 
-def needed_bytes(weights: HubWeights, quantisation: str) -> int:
-    """Return the memory that a run takes. Raises KeyError for a quantisation that there is not."""
+def needed_bytes(weights: HubWeights, quantisation: str, bytes_per_number: int = 2) -> int:
+    """Return the memory that a run takes: 2 bytes a number on GPUs, 4 on a CPU, which computes in float32.
+
+    Raises KeyError for a quantisation that there is not.
+    """
     transformer_gb = dict(weights.gguf_gb)[quantisation]
-    return int(max(weights.text_encoder_gb, transformer_gb) * GB) + WORKING_BYTES
+    text_encoder_gb = weights.text_encoder_gb * bytes_per_number / _PUBLISHED_BYTES
+    return int(max(text_encoder_gb, transformer_gb) * GB) + WORKING_BYTES
 
 
 def memory_fit(needed: int, total: int) -> Fit:

@@ -71,8 +71,9 @@ def diagnose(subject: Subject) -> Iterator[Finding]:
     yield Finding("Python", f"{platform.python_version()} ({sys.executable})")
     yield Finding("System", f"{_system()}, {platform.machine()}")
     yield Finding("Chip", _chip())
-    yield from _memory()
-    yield _device(subject)
+    test = _self_test(subject)
+    yield _device(test)
+    yield from _memory(4 if isinstance(test, QieError) or test.dtype == "float32" else 2)
     yield _disk(subject.folder)
     yield from _models(subject)
     source = subject.token.source()
@@ -106,7 +107,7 @@ def _chip() -> str:
     return platform.processor() or "unknown"
 
 
-def _memory() -> Iterator[Finding]:
+def _memory(bytes_per_number: int) -> Iterator[Finding]:
     memory = psutil.virtual_memory()
     yield Finding("Memory", f"{memory.total / GB:.1f} GB, {memory.available / GB:.1f} GB free")
     for spec in CATALOGUE:
@@ -114,18 +115,23 @@ def _memory() -> Iterator[Finding]:
             continue
         weights = spec.local.weights
         for quantisation, _ in weights.gguf_gb:
-            needed = needed_bytes(weights, quantisation)
+            needed = needed_bytes(weights, quantisation, bytes_per_number)
             fit = memory_fit(needed, memory.total)
             yield Finding(
                 f"{spec.name} {quantisation}", f"needs about {needed / GB:.0f} GB: {fit.value}", Verdict.NOTE
             )
 
 
-def _device(subject: Subject) -> Finding:
+def _self_test(subject: Subject) -> SelfTest | QieError:
     try:
-        test = subject.self_test()
+        return subject.self_test()
     except QieError as error:
-        return Finding("Device", error.message, Verdict.BAD, error.hint)
+        return error
+
+
+def _device(test: SelfTest | QieError) -> Finding:
+    if isinstance(test, QieError):
+        return Finding("Device", test.message, Verdict.BAD, test.hint)
     value = (
         f"{test.device}, {test.dtype}, torch {test.torch_version}; matmul off by {test.matmul_error:.1e}, "
         f"attention by {test.attention_error:.1e}"

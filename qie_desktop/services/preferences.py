@@ -1,13 +1,17 @@
-"""What the settings say where a request leaves it open."""
+"""What the settings, and what is installed, say where a request leaves it open."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from qie_desktop.core.request import build_request
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from qie_desktop.core.errors import QieError
     from qie_desktop.core.model import ModelSpec
+    from qie_desktop.core.request import Request
     from qie_desktop.storage.settings import Settings
 
 _PREFERRED = {"quantisation": "local.quantisation"}
@@ -22,3 +26,23 @@ def with_preferences(spec: ModelSpec, options: Mapping[str, object], settings: S
         if spec.parameter(name) is not None and settings.is_set(key)
     }
     return preferred | dict(options)
+
+
+def with_ready_quality(
+    spec: ModelSpec,
+    request: Request,
+    options: Mapping[str, object],
+    readiness: Callable[[ModelSpec, Request | None], QieError | None],
+) -> Request:
+    """Return the request in the first quality that can run, where the default one cannot.
+
+    A model whose Lightning files are not there still runs in full quality. The request itself is returned
+    where no quality, or the default one, can run.
+    """
+    if spec.local is None or readiness(spec, request) is None:
+        return request
+    for quality in spec.local.qualities:
+        other = build_request(spec.id, request.prompt, request.inputs, {**options, "quality": quality.name})
+        if readiness(spec, other) is None:
+            return other
+    return request

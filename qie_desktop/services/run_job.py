@@ -23,6 +23,7 @@ from qie_desktop.core.errors import (
 )
 from qie_desktop.core.events import Cancelled, Failed, JobEvent, Succeeded, Terminal
 from qie_desktop.core.job import LEGAL_TRANSITIONS, Job, JobState, now
+from qie_desktop.core.model import Place
 from qie_desktop.engines.base import Engine, EngineTask
 from qie_desktop.services.event_gate import EventGate
 from qie_desktop.services.result_saver import ResultSaver
@@ -157,7 +158,7 @@ class _Run:
 
     def stopped(self) -> _Ending:
         """Return how a job ends whose task was cancelled from outside."""
-        if not self._cancel.cancelled and self._remembered:
+        if not self._cancel.cancelled and self._remembered and _runs_elsewhere(self._job):
             error = JobInterrupted(
                 "The program ended before this job did.", "Finish it with `qie jobs resume`."
             )
@@ -256,6 +257,11 @@ class _Run:
         if ending.state is JobState.INTERRUPTED:
             return job
         return replace(job, cost_usd=final_cost_usd(job))
+
+
+def _runs_elsewhere(job: Job) -> bool:
+    """Whether the job goes on without this process."""
+    return find_model(job.request.model_id).place is Place.CLOUD
 
 
 def _cancelling(job: Job) -> Job:

@@ -6,9 +6,11 @@ import logging
 from typing import TYPE_CHECKING
 
 from qie_desktop.core.catalogue import find_model
-from qie_desktop.core.errors import StorageError
+from qie_desktop.core.errors import ImageTooLarge, StorageError
 from qie_desktop.core.request import check_input_sizes
+from qie_desktop.imaging.formats import MAX_PIXELS
 from qie_desktop.imaging.opening import open_picture
+from qie_desktop.services.result_size import result_size
 from qie_desktop.services.spending import estimated_cost_usd
 from qie_desktop.storage.prompt_history import PromptHistory
 
@@ -30,7 +32,15 @@ def submit(store: JobStore, settings: Settings, request: Request) -> Job:
     """
     spec = find_model(request.model_id)
     infos = [open_picture(path).info for path in request.inputs]
-    check_input_sizes(spec, [path.name for path in request.inputs], [info.size for info in infos])
+    sizes = [info.size for info in infos]
+    check_input_sizes(spec, [path.name for path in request.inputs], sizes)
+    canvas = result_size(request, spec, sizes)
+    if canvas is not None and canvas.area_px > MAX_PIXELS:
+        raise ImageTooLarge(
+            "images",
+            f"Side by side these pictures make a canvas of {canvas} px, which is too large.",
+            "Scale one of them, or use them as references (combine=references).",
+        )
     job = store.create(request, spec, infos, estimated_cost_usd(request, spec, settings))
     try:
         PromptHistory(store.data_folder.prompts).add(request.prompt)

@@ -7,6 +7,7 @@ import shutil
 import zlib
 
 import pytest
+from gguf import GGUFWriter
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -86,6 +87,7 @@ WORDS = [
     (["warm", "--model", "seedream-4", "--set", "width=2000"], "width"),
     (["warm", "--model", "hunyuan-image-3"], "images"),
     (["warm", "-o", "no-such-folder/out.png"], "no-such-folder"),
+    (["warm", "--checkpoint", "no-such-folder", "--gguf", "x.gguf"], "no-such-folder"),
     (["warm", "-o", "out.xyz"], "xyz"),
 ]
 """What is typed after a good picture, and what the message must name."""
@@ -150,6 +152,17 @@ def test_a_prompt_without_a_picture_is_refused(qie, home, earlier):
     check_refused(qie("edit", "warmer"), "0 given", home, earlier)
 
 
+def test_a_forgotten_prompt_is_named(qie, home, photo, earlier):
+    check_refused(qie("edit", photo), "prompt is missing", home, earlier)
+
+
+def test_two_pictures_that_make_too_large_a_canvas_are_refused(qie, home, tmp_path, tiny, tiny_gguf, earlier):
+    wide, tall = save_picture(tmp_path / "a.png", (8000, 64)), save_picture(tmp_path / "b.png", (64, 8000))
+    weights = ("--checkpoint", tiny, "--gguf", tiny_gguf)
+
+    check_refused(qie("edit", wide, tall, "join", *weights, "--set", "quality=full"), "canvas", home, earlier)
+
+
 def test_the_input_is_never_overwritten(qie, home, photo, earlier):
     before = photo.read_bytes()
 
@@ -182,6 +195,32 @@ def test_a_damaged_checkpoint_is_a_failure_that_is_told(qie, home, photo, tmp_pa
     assert "model_index" not in failed.stderr
     assert "Missing: transformer/config.json" in failed.stderr
     assert not (home / "jobs").exists()
+
+
+def test_weights_of_another_model_are_found_before_there_is_a_job(qie, home, photo, tmp_path, tiny):
+    other = tmp_path / "other.gguf"
+    writer = GGUFWriter(other, "llama")
+    for step in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file):
+        step()
+    writer.close()
+
+    failed = qie("edit", photo, "warmer", "--checkpoint", tiny, "--gguf", other, "--set", "quality=full")
+
+    assert failed.exit_code == 1
+    assert "llama" in failed.stderr
+    assert not (home / "jobs").exists()
+
+
+def test_a_picture_that_cannot_be_put_where_it_was_wanted_is_not_lost(qie, photo, tmp_path):
+    """`/proc` takes no files, though it says that it can be written to."""
+    failed = qie("edit", photo, "sepia", "--steps", 1, "-o", "/proc/out.png", "--json")
+
+    assert failed.exit_code == 1
+    said = failed.json
+    assert said["state"] == "succeeded"
+    assert said["error"]["code"] == "storage_failed"
+    with Image.open(said["outputs"][0]) as picture:
+        assert picture.size == (96, 64)
 
 
 def test_a_transparent_gif_of_one_frame_is_no_bad_input(qie, tmp_path):

@@ -56,7 +56,17 @@ def test_the_local_model_that_is_not_installed_says_how_to_get_on(qie, photo):
 
 
 def test_lightning_is_refused_with_what_works(qie, photo, tiny, tiny_gguf):
-    refused = qie("edit", photo, "warmer", "--checkpoint", tiny, "--gguf", tiny_gguf)
+    weights = ("--checkpoint", tiny, "--gguf", tiny_gguf)
+    refused = qie("edit", photo, "warmer", *weights, "--set", "quality=lightning-8")
 
     assert refused.exit_code == 3
     assert "quality=full" in refused.stderr
+
+
+def test_without_lightning_own_weights_run_in_full_quality_and_say_so(qie, photo, tiny, tiny_gguf):
+    done = qie("edit", photo, "warmer", "--checkpoint", tiny, "--gguf", tiny_gguf, "--steps", 2, "--json")
+
+    assert done.exit_code == 0
+    assert "quality=full" in done.stderr
+    job = done.json["job_id"]
+    assert qie("jobs", "show", job, "--json").json["request"]["parameters"]["guidance"] == 4

@@ -120,6 +120,55 @@ def test_doctor_reports_and_never_tells_the_token(qie, monkeypatch):
     assert "✓ Device" in qie("doctor").stdout
 
 
+def test_a_prompt_is_shown_as_it_is_and_on_one_line(qie, photo):
+    prompt = "sepia [/red] [bold]x[/bold] :smile:\n\x1b[31mred " + "long " * 100
+    job = qie("edit", photo, prompt, "--steps", 1, "--json").json["job_id"]
+
+    for words in (["jobs", "list"], ["jobs", "show", job], ["cleanup", "--list"]):
+        told = qie(*words)
+        assert told.exit_code == 0
+        assert "sepia [/red] [bold]x[/bold] :smile:" in told.stdout
+        assert "\x1b" not in told.stdout
+    refused = qie("cleanup", "--all", input="n\n")
+    assert all(len(line) < 100 for line in refused.stdout.splitlines())
+
+
+def test_numbers_beyond_all_bounds_are_usage_errors(qie):
+    assert qie("jobs", "list", "--limit", "9" * 30).exit_code == 2
+    assert qie("cleanup", "--hours", "1e300").exit_code == 2
+
+
+def test_a_path_in_the_settings_holds_in_every_folder(qie, tmp_path, monkeypatch):
+    (tmp_path / "weights").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    assert qie("config", "set", "local.checkpoint", "weights").exit_code == 0
+    assert qie("config", "get", "local.checkpoint").stdout.strip() == str(tmp_path / "weights")
+    assert qie("config", "set", "local.checkpoint", "wieghts").exit_code == 2
+
+
+def test_a_job_with_own_weights_is_retried_with_them(qie, photo, tiny, tiny_gguf):
+    weights = ("--checkpoint", tiny, "--gguf", tiny_gguf)
+    job = qie("edit", photo, "warmer", *weights, "--set", "quality=full", "--steps", 1, "--json").json
+
+    again = qie("jobs", "retry", job["job_id"], "--json")
+
+    assert again.exit_code == 0
+    assert again.json["seed"] == job["seed"]
+
+
+def test_what_nobody_foresaw_is_told_in_a_sentence(home, tmp_path):
+    """A data folder that is a file, say: whatever comes of it, a person sees no traceback."""
+    home.write_text("not a folder")
+    done = subprocess.run(
+        [sys.executable, "-m", "qie_desktop", "jobs", "list"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode != 0
+    assert done.stderr.startswith("Error: ")
+    assert "Traceback" not in done.stderr
+
+
 def test_the_command_line_imports_no_torch():
     program = (
         "import sys, qie_desktop.cli.main; "

@@ -44,6 +44,27 @@ def test_ctrl_c_cancels_the_job_and_says_so(running, tmp_path):
     assert json.loads(metadata.read_text())["state"] == "cancelled"
 
 
+def test_ctrl_c_while_loading_cancels_too(resources, tmp_path):
+    command = [sys.executable, "-m", "qie_desktop", "edit", str(resources / "sample.jpg"), "sepia", "--json"]
+    environ = os.environ | {"QIE_HOME": str(tmp_path / "home"), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        command, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with process:
+        for line in process.stderr:
+            if "Loading" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=START_S)
+
+    assert process.returncode == 130
+    listed = subprocess.run(
+        [sys.executable, "-m", "qie_desktop", "jobs", "list", "--json"],
+        env=environ, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert [job["state"] for job in json.loads(listed.stdout)] == ["cancelled"]
+
+
 def test_a_second_ctrl_c_ends_the_process_at_once(running):
     # Stopped, so that nothing can answer the first one before the second is there.
     running.send_signal(signal.SIGSTOP)

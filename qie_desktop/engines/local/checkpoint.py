@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from qie_desktop.core.errors import CheckpointDamaged, CheckpointIncomplete, ModelNotInstalled, QieError
 from qie_desktop.core.model import EmbeddedWeights, HubWeights
+from qie_desktop.engines.local.gguf_file import read_gguf
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,9 @@ _CONFIGS = (
     "processor/preprocessor_config.json",
     "scheduler/scheduler_config.json",
 )
+_TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
+"""What a tokenizer is kept in: one file, or the two of older releases."""
+_PUBLISHED_BYTES = 2
 _WEIGHTS = ("vae/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors")
 
 
@@ -36,17 +40,23 @@ class Checkpoint:
         """Return the folder of a component: `vae`, `text_encoder`, `tokenizer`, …."""
         return self.folder / name
 
-    @property
-    def byte_count(self) -> int:
-        """The size of all weights on disk."""
+    def memory_bytes(self, bytes_per_number: int) -> int:
+        """Return what all weights take in memory, the GGUF file's kept in blocks.
+
+        The others are published in 16 bits, and held in the type that is computed in.
+        """
         files = [*self.part("text_encoder").glob("*.safetensors"), *self.part("vae").glob("*.safetensors")]
-        return sum(file.stat().st_size for file in (*files, self.transformer))
+        numbers = sum(file.stat().st_size for file in files) // _PUBLISHED_BYTES
+        return self.transformer.stat().st_size + numbers * bytes_per_number
 
     def missing_files(self) -> list[str]:
         """Return the names of the files that must be there and are not."""
         missing = [name for name in _CONFIGS if not (self.folder / name).is_file()]
         for name in _WEIGHTS:
             missing += self._missing_weights(name)
+        tokenizer = self.part("tokenizer")
+        if not any(all((tokenizer / name).is_file() for name in names) for names in _TOKENIZERS):
+            missing.append("tokenizer/tokenizer.json")
         if not self.transformer.is_file():
             missing.append(str(self.transformer))
         return missing
@@ -65,6 +75,13 @@ class Checkpoint:
             for shard in sorted(set(shards.values()))
             if not (path.parent / shard).is_file()
         ]
+
+    def check_transformer(self) -> None:
+        """Compare the GGUF file's header with the folder's config; no weights are read.
+
+        Raises CheckpointDamaged or CheckpointMismatch, saying what the file is.
+        """
+        read_gguf(self.transformer).check_config(read_json(self.part("transformer") / "config.json"))
 
     def check(self) -> None:
         """Raise CheckpointIncomplete, naming what is missing, unless all files are there."""
@@ -137,10 +154,17 @@ class CheckpointLocator:
             "local.transformer with `qie config set`), or try the built-in model with --model starter.",
         )
 
-    def problem(self, spec: ModelSpec, quantisation: str | None = None) -> QieError | None:
-        """Return why the model cannot be loaded, or None when its files are all there."""
+    def problem(
+        self, spec: ModelSpec, quantisation: str | None = None, *, thorough: bool = False
+    ) -> QieError | None:
+        """Return why the model cannot be loaded, or None when its files are all there.
+
+        With `thorough`, the GGUF file's header is read too, and compared with the folder's config.
+        """
         try:
-            self.locate(spec, quantisation)
+            checkpoint = self.locate(spec, quantisation)
+            if thorough:
+                checkpoint.check_transformer()
         except QieError as error:
             return error
         return None

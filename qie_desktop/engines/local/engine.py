@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,11 +19,14 @@ from qie_desktop.imaging.joining import join_side_by_side
 from qie_desktop.imaging.opening import open_picture
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from qie_desktop.core.cancel import CancelToken
     from qie_desktop.core.model import LocalSpec, ModelSpec, Quality
     from qie_desktop.core.request import Request
     from qie_desktop.engines.base import EngineTask
-    from qie_desktop.engines.local.checkpoint import CheckpointLocator
+    from qie_desktop.engines.local.checkpoint import Checkpoint, CheckpointLocator
+    from qie_desktop.engines.local.inference.device import Device
     from qie_desktop.engines.local.inference.pipeline import Edit, LocalPipeline
 
 _NOTHING = " "
@@ -53,13 +58,14 @@ class LocalEngine:
         self._options = options or LocalOptions()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qie-inference")
         self._pipeline: LocalPipeline | None = None
+        self._device: Device | None = None
 
     def readiness(self, spec: ModelSpec, request: Request | None = None) -> QieError | None:
         """Return why the model, or this request for it, cannot run here; None when it can."""
         if spec.local is None:
             return ModelNotInstalled(f"{spec.name} does not run on this machine.", "Choose a local model.")
-        quantisation = request.value("quantisation") if request else None
-        problem = self._locator.problem(spec, None if quantisation is None else str(quantisation))
+        quantisation = _quantisation(request) if request else None
+        problem = self._locator.problem(spec, quantisation, thorough=request is not None)
         quality = _quality(spec.local, request) if request else None
         if problem is None and quality is not None and quality.lora is not None:
             return NotReady(
@@ -96,24 +102,29 @@ class LocalEngine:
         if problem is not None:
             raise problem
         assert task.spec.local is not None
-        failed = True
+        keep = False
         try:
-            edit = self._edit(task, task.spec.local)
-            progress = _TaskProgress(task)
-            progress.phase(PhaseName.LOADING, detail="engine")
-            pipeline = self._prepared(task)
-            picture = pipeline.edit(edit, task.spec.local, progress, cancel)
-            failed = False
+            picture = self._make(task, task.spec.local, cancel)
+            keep = self._options.keep_loaded
         except JobCancelled:
-            failed = False
+            keep = self._options.keep_loaded
             raise
         finally:
-            if failed or not self._options.keep_loaded:
-                self._release()
-            elif self._pipeline is not None:
-                self._pipeline.device.release()
+            _clear_frames(sys.exception())
+            if not keep:
+                self._pipeline = None
+            if self._device is not None:
+                self._device.release()
         task.measure("engine_seconds", time.monotonic() - started)
         task.save(EngineResult(0, picture))
+
+    def _make(self, task: EngineTask, local: LocalSpec, cancel: CancelToken) -> Image.Image:
+        progress = _TaskProgress(task)
+        progress.phase(PhaseName.LOADING, detail="engine")
+        edit = self._edit(task, local)
+        cancel.raise_if_cancelled()
+        pipeline = self._prepared(task)
+        return pipeline.edit(edit, local, progress, cancel)
 
     def _edit(self, task: EngineTask, local: LocalSpec) -> Edit:
         """Read the pictures and collect what the pipeline is to do."""
@@ -139,22 +150,22 @@ class LocalEngine:
         from qie_desktop.engines.local.inference.quiet import quieten_libraries  # noqa: PLC0415
 
         quieten_libraries()
-        quantisation = task.request.value("quantisation")
-        checkpoint = self._locator.locate(task.spec, None if quantisation is None else str(quantisation))
+        checkpoint = self._locator.locate(task.spec, _quantisation(task.request))
+        # Noted with the job: the request alone does not say which weights were used.
+        task.remember({"checkpoint": str(checkpoint.folder), "transformer": str(checkpoint.transformer)})
         if self._pipeline is None or self._pipeline.checkpoint != checkpoint:
             self._release()
-            device = choose_device(self._options.device)
+            self._device = choose_device(self._options.device)
             staged = self._options.memory_policy == "staged" or (
-                self._options.memory_policy == "auto"
-                and memory_fit(checkpoint.byte_count + WORKING_BYTES, device.memory_bytes()) is not Fit.FITS
+                self._options.memory_policy == "auto" and not _all_fit(checkpoint, self._device)
             )
-            self._pipeline = LocalPipeline(checkpoint, device, staged=staged)
+            self._pipeline = LocalPipeline(checkpoint, self._device, staged=staged)
         return self._pipeline
 
     def _release(self) -> None:
-        if self._pipeline is not None:
-            device, self._pipeline = self._pipeline.device, None
-            device.release()
+        self._pipeline = None
+        if self._device is not None:
+            self._device.release()
 
 
 class _TaskProgress:
@@ -170,6 +181,24 @@ class _TaskProgress:
     def step(self, index: int, total: int, seconds_left: float) -> None:
         """Tell that a denoising step is done."""
         self._task.emit(Step(self._task.job_id, index, total, seconds_left))
+
+
+def _quantisation(request: Request) -> str | None:
+    value = request.value("quantisation")
+    return None if value is None else str(value)
+
+
+def _all_fit(checkpoint: Checkpoint, device: Device) -> bool:
+    """Whether the device has comfortable room for all components at a time."""
+    needed = checkpoint.memory_bytes(device.dtype.itemsize) + WORKING_BYTES
+    return memory_fit(needed, device.memory_bytes()) is Fit.FITS
+
+
+def _clear_frames(error: BaseException | None) -> None:
+    """Let go of the local variables of an exception's frames: they hold the tensors of what failed."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _quality(local: LocalSpec, request: Request) -> Quality | None:

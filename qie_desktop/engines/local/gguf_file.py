@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qie_desktop.core.errors import CheckpointDamaged, CheckpointIncomplete, CheckpointMismatch
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 ARCHITECTURE = "qwen_image"
@@ -17,6 +18,21 @@ ARCHITECTURE = "qwen_image"
 
 _PREFIX = "model.diffusion_model."
 """Some converters keep the name under which ComfyUI holds the transformer."""
+
+
+_WIDTHS = (
+    ("in_channels", "img_in.weight", 1),
+    ("joint_attention_dim", "txt_in.weight", 1),
+    ("attention_head_dim", "transformer_blocks.0.attn.norm_q.weight", 0),
+)
+"""Keys of the transformer's config, and the tensor and axis that show them."""
+
+_WORDS = {
+    "num_layers": "transformer blocks:",
+    "in_channels": "input channels:",
+    "joint_attention_dim": "text width",
+    "attention_head_dim": "head width",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +63,21 @@ class GgufFile:
         """The number of transformer blocks."""
         found = (re.match(r"transformer_blocks\.(\d+)\.", name) for name in self.tensors)
         return max((int(match[1]) + 1 for match in found if match), default=0)
+
+    def check_config(self, config: Mapping[str, object]) -> None:
+        """Raise CheckpointMismatch unless the transformer has the blocks and widths that a config says."""
+        found = {"num_layers": self.block_count}
+        wanted = {"num_layers": config.get("num_layers")}
+        for key, name, axis in _WIDTHS:
+            tensor = self.tensors.get(name)
+            if key in config and tensor is not None and len(tensor.shape) > axis:
+                found[key], wanted[key] = tensor.shape[axis], config[key]
+        for key, number in found.items():
+            if number != wanted[key]:
+                raise CheckpointMismatch(
+                    f"{self.path.name} has {_WORDS[key]} {number}; the folder's config says {wanted[key]}.",
+                    "Use the folder and the file of the same model.",
+                )
 
 
 def read_gguf(path: Path) -> GgufFile:

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import shutil
 import threading
+import weakref
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from qie_desktop.core.cancel import CancelToken, JobCancelled
 from qie_desktop.core.catalogue import find_model
-from qie_desktop.core.errors import CheckpointDamaged, ModelNotInstalled, NotReady
+from qie_desktop.core.errors import (
+    CheckpointDamaged,
+    CheckpointMismatch,
+    ImageEmpty,
+    ModelNotInstalled,
+    NotReady,
+)
 from qie_desktop.core.events import Phase, PhaseName, Step
 from qie_desktop.core.request import build_request
 from qie_desktop.engines.base import EngineTask
@@ -145,22 +156,77 @@ def test_a_cancelled_task_waits_until_the_thread_has_let_go(locator, tmp_path):
     assert desk.results == []
 
 
-def test_after_a_failure_the_next_job_runs(locator, tiny, tmp_path):
-    broken = tmp_path / "broken.gguf"
-    broken.write_bytes(b"GGUF" + bytes(100))
-    failing = LocalEngine(replace(locator, transformer=broken))
+def test_after_a_failure_the_next_job_runs(locator, tmp_path):
+    failing, desk = Desk(tmp_path), Desk(tmp_path)
+    failing.task.request.inputs[0].write_bytes(b"")
+    engine = LocalEngine(locator)
 
-    with pytest.raises(CheckpointDamaged, match=r"broken\.gguf"):
-        run(failing, Desk(tmp_path))
+    async def both():
+        with pytest.raises(ImageEmpty):
+            await engine.run(failing.task, CancelToken())
+        Image.new("RGB", (80, 64), "teal").save(desk.task.request.inputs[0])
+        await engine.run(desk.task, CancelToken())
+        await engine.close()
 
-    desk = Desk(tmp_path)
-    run(LocalEngine(locator), desk)
+    asyncio.run(both())
     assert len(desk.results) == 1
 
 
-def test_weights_that_are_no_safetensors_are_named(locator, tiny, tmp_path):
-    import shutil
+def test_a_file_that_is_no_model_is_named(locator, tmp_path):
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + bytes(100))
 
+    with pytest.raises(CheckpointDamaged, match=r"broken\.gguf"):
+        run(LocalEngine(replace(locator, transformer=broken)), Desk(tmp_path))
+
+
+class Overflow(Exception):
+    """What a desk may raise in the middle of a job."""
+
+
+@pytest.mark.parametrize("how", ["not kept", "failed"])
+def test_weights_are_gone_when_the_memory_is_given_back(locator, tmp_path, how):
+    """At the moment at which the device's cache is emptied, nothing may hold the weights any more."""
+    watched = []
+    alive_after_collection = []
+    engine = LocalEngine(locator, LocalOptions(keep_loaded=how == "failed"))
+
+    def in_the_middle():
+        watched.append(weakref.ref(engine._pipeline._transformer))
+        if how == "failed":
+            raise Overflow
+
+    def after_collection(phase, _info):
+        if phase == "stop" and watched:
+            alive_after_collection.append(watched[0]() is not None)
+
+    async def one():
+        gc.callbacks.append(after_collection)
+        try:
+            with pytest.raises(Overflow) if how == "failed" else nullcontext():
+                await engine.run(Desk(tmp_path, on_step=in_the_middle, steps=1).task, CancelToken())
+        finally:
+            gc.callbacks.remove(after_collection)
+        await engine.close()
+
+    asyncio.run(one())
+    assert alive_after_collection[-1] is False
+
+
+@pytest.mark.parametrize("part", ["text_encoder", "vae"])
+def test_weights_that_are_missing_are_named_and_not_made_up(locator, tiny, tmp_path, part):
+    folder = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    path = sorted((folder / part).glob("*.safetensors"))[-1]
+    tensors = load_file(path)
+    name = sorted(name for name in tensors if "lm_head" not in name)[0]
+    del tensors[name]
+    save_file(tensors, path, metadata={"format": "pt"})
+
+    with pytest.raises(CheckpointMismatch, match="lacks 1 of its weights"):
+        run(LocalEngine(replace(locator, folder=folder)), Desk(tmp_path))
+
+
+def test_weights_that_are_no_safetensors_are_named(locator, tiny, tmp_path):
     folder = Path(shutil.copytree(tiny, tmp_path / "copy"))
     (folder / "vae" / "diffusion_pytorch_model.safetensors").write_bytes(b"nonsense" * 20)
 

@@ -11,6 +11,7 @@ from diffusers import AutoencoderKLQwenImage
 from PIL import Image
 
 from qie_desktop.core.errors import CheckpointMismatch, NonFiniteLatents
+from qie_desktop.engines.local.inference.completeness import check_complete
 from qie_desktop.engines.local.inference.interruption import interruptible
 
 if TYPE_CHECKING:
@@ -33,10 +34,13 @@ class Autoencoder:
         """Load the VAE from its folder in a checkpoint."""
         self._device = device
         # diffusers' annotations are narrower than what the class is.
-        self._vae = cast(
-            "Any",
-            AutoencoderKLQwenImage.from_pretrained(folder, torch_dtype=device.dtype, local_files_only=True),
+        self._vae, report = cast(
+            "tuple[Any, Any]",
+            AutoencoderKLQwenImage.from_pretrained(
+                folder, torch_dtype=device.dtype, local_files_only=True, output_loading_info=True
+            ),
         )
+        check_complete("VAE", report)
         self._vae.to(device.device).eval().requires_grad_(requires_grad=False)
         config = self._vae.config
         self.channels = int(config.z_dim)
@@ -55,8 +59,15 @@ class Autoencoder:
         # Divided as the stock pipeline divides it, so that the numbers are the same.
         pixels = torch.from_numpy(np.asarray(picture, dtype=np.float32) / 255.0).permute(2, 0, 1)
         pixels = (2.0 * pixels - 1.0)[None, :, None].to(self._device.device, self._device.dtype)
-        with interruptible(self._vae.encoder, cancel), self._caches_cleared():
-            latents = self._vae.encode(pixels).latent_dist.mode()[:, :, 0].float()
+        latents = self._encode(pixels, cancel)
+        if not torch.isfinite(latents).all() and self._device.dtype != torch.float32:
+            with self._in_float32():
+                latents = self._encode(pixels.float(), cancel)
+        if not torch.isfinite(latents).all():
+            raise NonFiniteLatents(
+                "The picture could not be encoded: the VAE gave values that are not numbers.",
+                "The checkpoint's vae folder may be damaged: download it again.",
+            )
         return (latents - self._mean) / self._std
 
     def decode(self, latents: Tensor, cancel: CancelToken, retrying: Callable[[], None]) -> Image.Image:
@@ -68,11 +79,8 @@ class Autoencoder:
         pixels = self._decode(latents, self._device.dtype, cancel)
         if not torch.isfinite(pixels).all() and self._device.dtype != torch.float32:
             retrying()
-            self._vae.to(torch.float32)
-            try:
+            with self._in_float32():
                 pixels = self._decode(latents, torch.float32, cancel)
-            finally:
-                self._vae.to(self._device.dtype)
         if not torch.isfinite(pixels).all():
             raise NonFiniteLatents(
                 "The picture could not be decoded: the VAE gave values that are not numbers.",
@@ -80,6 +88,19 @@ class Autoencoder:
             )
         values = (pixels.float() * 0.5 + 0.5).clamp(0, 1).permute(1, 2, 0).cpu().numpy()
         return Image.fromarray((values * 255).round().astype(np.uint8), "RGB")
+
+    def _encode(self, pixels: Tensor, cancel: CancelToken) -> Tensor:
+        with interruptible(self._vae.encoder, cancel), self._caches_cleared():
+            return self._vae.encode(pixels).latent_dist.mode()[:, :, 0].float()
+
+    @contextmanager
+    def _in_float32(self) -> Generator[None]:
+        """Compute in full precision while this lasts."""
+        self._vae.to(torch.float32)
+        try:
+            yield
+        finally:
+            self._vae.to(self._device.dtype)
 
     def _decode(self, latents: Tensor, dtype: torch.dtype, cancel: CancelToken) -> Tensor:
         values = (latents * self._std + self._mean)[:, :, None].to(dtype)

@@ -7,7 +7,7 @@ positions of text (diffusers issue 14194); and the length of the template is cou
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
@@ -16,6 +16,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from qie_desktop.core.errors import CheckpointMismatch, InvalidRequest
 from qie_desktop.core.geometry import Size, plan_condition
+from qie_desktop.engines.local.inference.completeness import check_complete
 from qie_desktop.engines.local.inference.interruption import interruptible
 
 if TYPE_CHECKING:
@@ -49,15 +50,16 @@ class TextConditioner:
     def __init__(self, folder: Path, device: Device) -> None:
         """Load text encoder, tokenizer and image processor from a checkpoint's folder."""
         self._device = device
-        self._tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
-        self._image_processor = Qwen2VLImageProcessorPil.from_pretrained(folder / "processor")
-        # The model without its language head: only hidden states are used.
-        self._model = cast(
-            "Any",
-            Qwen2_5_VLModel.from_pretrained(
-                folder / "text_encoder", dtype=device.dtype, local_files_only=True
-            ),
+        self._tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+        self._image_processor = Qwen2VLImageProcessorPil.from_pretrained(
+            folder / "processor", local_files_only=True
         )
+        # The model without its language head: only hidden states are used.
+        loaded: Any = Qwen2_5_VLModel.from_pretrained(
+            folder / "text_encoder", dtype=device.dtype, local_files_only=True, output_loading_info=True
+        )
+        self._model, report = loaded
+        check_complete("text encoder", report)
         self._model.to(device.device).eval().requires_grad_(requires_grad=False)
         self._image_token_id = int(self._tokenizer.convert_tokens_to_ids(_IMAGE_TOKEN))
         if self._image_token_id != self._model.config.image_token_id:

@@ -40,7 +40,7 @@ def loading(what: str) -> Generator[None]:
     try:
         with computing(f"loading the {what}"):
             yield
-    except (SafetensorError, OSError, ValueError, KeyError, AttributeError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise CheckpointDamaged(
             f"The {what} cannot be loaded: {_first_line(error)}",
             "Check the checkpoint's folder, or download it again.",

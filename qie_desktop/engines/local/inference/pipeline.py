@@ -105,6 +105,7 @@ class LocalPipeline:
         self, edit: Edit, progress: Progress, cancel: CancelToken
     ) -> tuple[Tensor, Tensor | None]:
         if self._conditioner is None:
+            cancel.raise_if_cancelled()
             self._make_room("_transformer")
             progress.phase(PhaseName.LOADING, detail="text encoder")
             with loading("text encoder"):
@@ -120,6 +121,7 @@ class LocalPipeline:
     def _encode_pictures(
         self, edit: Edit, plans: list[WorkingPlan], progress: Progress, cancel: CancelToken
     ) -> tuple[Tensor, ...]:
+        cancel.raise_if_cancelled()
         vae = self._vae(progress)
         progress.phase(PhaseName.ENCODING, detail="pictures")
         with computing("encoding the pictures"):

@@ -12,6 +12,8 @@ from torch import nn
 from qie_desktop.core.errors import CheckpointDamaged, CheckpointMismatch
 from qie_desktop.engines.local.checkpoint import read_json
 from qie_desktop.engines.local.gguf_file import GgufFile, GgufTensor, read_gguf
+from qie_desktop.engines.local.inference.attention import use_joint_attention
+from qie_desktop.engines.local.inference.completeness import some
 from qie_desktop.engines.local.inference.dequantisation import dequantise
 from qie_desktop.engines.local.inference.quantised_linear import QuantisedLinear, keeps_blocks
 
@@ -24,9 +26,6 @@ if TYPE_CHECKING:
     from qie_desktop.core.cancel import CancelToken
     from qie_desktop.engines.local.checkpoint import Checkpoint
     from qie_desktop.engines.local.inference.device import Device
-
-_NAMED = 3
-"""How many of many names a message gives."""
 
 
 def load_transformer(
@@ -43,7 +42,8 @@ def load_transformer(
     with init_empty_weights():
         model = cast("QwenImageTransformer2DModel", QwenImageTransformer2DModel.from_config(config))
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    _check_belongs(gguf, expected, config)
+    gguf.check_config(config)
+    _check_belongs(gguf, expected)
     total, done = max(1, gguf.byte_count), 0
     with gguf.path.open("rb") as file:
         for name in expected:
@@ -52,32 +52,23 @@ def load_transformer(
             _place(model, tensor, _read(file, tensor), device)
             done += tensor.byte_count
             progress(done / total)
+    use_joint_attention(model)
     return model.eval().requires_grad_(requires_grad=False)
 
 
-def _check_belongs(gguf: GgufFile, expected: dict[str, tuple[int, ...]], config: dict[str, object]) -> None:
-    """Compare names and shapes of the file's tensors with those that the config asks for."""
+def _check_belongs(gguf: GgufFile, expected: dict[str, tuple[int, ...]]) -> None:
+    """Compare names and shapes of the file's tensors with those of the model."""
     file, hint = gguf.path.name, "Use the folder and the file of the same model."
-    blocks = config.get("num_layers")
-    if gguf.block_count != blocks:
-        raise CheckpointMismatch(
-            f"{file} has {gguf.block_count} transformer blocks, the checkpoint's config says {blocks}.", hint
-        )
     missing = sorted(expected.keys() - gguf.tensors.keys())
     if missing:
-        raise CheckpointMismatch(f"{file} lacks {len(missing)} tensors: {_some(missing)}.", hint)
+        raise CheckpointMismatch(f"{file} lacks {len(missing)} tensors: {some(missing)}.", hint)
     wrong = sorted(
         f"{name} {gguf.tensors[name].shape} instead of {shape}"
         for name, shape in expected.items()
         if gguf.tensors[name].shape != shape
     )
     if wrong:
-        raise CheckpointMismatch(f"{file} has tensors of other shapes: {_some(wrong)}.", hint)
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        raise CheckpointMismatch(f"{file} has tensors of other shapes: {some(wrong)}.", hint)
 
 
 def _read(file: BufferedReader, tensor: GgufTensor) -> Tensor:
