@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from qie_desktop.cli.destination import Destination
 from qie_desktop.cli.reporting import (
@@ -98,7 +99,7 @@ def show(context: typer.Context, job_id: IdArgument, as_json: JsonOption = False
     ]
     console = out_console()
     for name, value in lines:
-        console.print(plain(f"{name:<{_NAME_WIDTH}} {value}"))
+        console.print(plain(value).join([Text(f"{name:<{_NAME_WIDTH}} "), Text()]))
     if job.error is not None:
         show_error(job.error)
 
