@@ -16,10 +16,11 @@ help: ## Show what can be made
 venv: $(READY) ## Set up the environment
 
 # Made again only when the dependencies change.
-$(READY): pyproject.toml
+$(READY): pyproject.toml tools/linux_packages.sh
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed. If you have one elsewhere: make venv PYTHON=/path/to/python3.12"; exit 1; }
 	@echo "Setting up .venv (a minute or two, once)…"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@tools/linux_packages.sh
 	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $(READY)
 
@@ -43,6 +44,9 @@ check: $(READY) ## Lint, types, layers, and that the dependencies resolve for ma
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python tools/check_macos.py
+
+screenshots: $(READY) ## Photograph the window in every state into build/screenshots/
+	@$(BIN)/python tools/screenshots.py
 
 clean: ## Remove what was made, but not the environment
 	@rm -rf build dist $(DEMO_HOME) $(DEMO_HOME)-result.png .pytest_cache .ruff_cache .hypothesis .import_linter_cache

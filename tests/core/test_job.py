@@ -14,7 +14,21 @@ from qie_desktop.core.job import Job, JobState, new_job_id, now
 from qie_desktop.core.request import build_request
 
 Q, R, X, S, F, C, I = JobState  # noqa: E741  a table to be read at a glance
-LEGAL = {(Q, R), (Q, C), (Q, I), (R, X), (R, S), (R, F), (R, C), (R, I), (X, C), (X, I), (I, R)}
+LEGAL = {
+    (Q, R),
+    (Q, F),
+    (Q, C),
+    (Q, I),
+    (R, X),
+    (R, S),
+    (R, F),
+    (R, C),
+    (R, I),
+    (X, C),
+    (X, I),
+    (I, R),
+    (I, C),
+}
 """The states of the design: a cancelled job may also be cancelled before it was seen to be cancelling."""
 
 AT = datetime(2026, 11, 22, 10, 15, 30, tzinfo=UTC)
