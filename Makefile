@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 DEMO_HOME := .qie-demo
 
-.PHONY: help venv demo run test test-all check screenshots clean
+.PHONY: help venv demo run test test-window test-all check screenshots clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -33,10 +33,13 @@ run: $(READY) ## Open the window
 	@$(BIN)/python -m qie_desktop
 
 test: $(READY) ## Run the quick tests
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore tests/ui
 
-test-all: $(READY) ## Run all tests, the slow ones too
-	@$(BIN)/python -m pytest -q -m ''
+test-window: $(READY) ## Run the quick tests of the window
+	@$(BIN)/python -m pytest -q tests/ui
+
+test-all: $(READY) ## Run all tests, the slow ones and the window's too
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m ''
 
 check: $(READY) ## Lint, types, layers, and that the dependencies resolve for macOS
 	@$(BIN)/ruff format --check

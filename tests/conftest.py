@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.support.tiny_checkpoint import build_checkpoint, write_gguf
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Beside other workers a second torch thread waits more than it computes. Read when torch is imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,9 @@ def test_a_picture_of_any_format_comes_back_at_its_size(qie, tmp_path, name, mod
         assert ("A" in picture.mode) is (mode == "RGBA")
 
 
-@pytest.mark.parametrize("size", [(64, 64), (65, 131), (1200, 800), (4000, 3000), (64, 1500)])
+@pytest.mark.parametrize(
+    "size", [(64, 64), (65, 131), (1200, 800), pytest.param((4000, 3000), marks=pytest.mark.slow), (64, 1500)]
+)
 def test_a_picture_of_any_size_comes_back_at_its_size(qie, tmp_path, size):
     photo = save_picture(tmp_path / "photo.jpg", size)
     out = tmp_path / "out.png"

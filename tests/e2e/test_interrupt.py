@@ -44,6 +44,7 @@ def test_ctrl_c_cancels_the_job_and_says_so(running, tmp_path):
     assert json.loads(metadata.read_text())["state"] == "cancelled"
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_loading_cancels_too(resources, tmp_path):
     command = [sys.executable, "-m", "qie_desktop", "edit", str(resources / "sample.jpg"), "sepia", "--json"]
     environ = os.environ | {"QIE_HOME": str(tmp_path / "home"), "PYTHONUNBUFFERED": "1"}
@@ -65,6 +66,7 @@ def test_ctrl_c_while_loading_cancels_too(resources, tmp_path):
     assert [job["state"] for job in json.loads(listed.stdout)] == ["cancelled"]
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_ends_the_process_at_once(running):
     # Stopped, so that nothing can answer the first one before the second is there.
     running.send_signal(signal.SIGSTOP)

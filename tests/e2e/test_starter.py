@@ -18,7 +18,13 @@ def pixels(path):
         return np.asarray(picture.convert("RGB")) / 255.0
 
 
-@pytest.mark.parametrize("wording", EXACT_EDITS)
+QUICK = ("make it black and white", "flip it horizontally")
+
+
+@pytest.mark.parametrize(
+    "wording",
+    [pytest.param(word, marks=[] if word in QUICK else pytest.mark.slow) for word in EXACT_EDITS],
+)
 def test_an_edit_of_the_sample_is_the_exact_operation(wording, resources, tmp_path, monkeypatch):
     monkeypatch.setenv("QIE_HOME", str(tmp_path / "home"))
     sample, out = resources / "sample.jpg", tmp_path / "out.png"

@@ -1,0 +1,154 @@
+"""The window's composition root: the one place where its parts are built and handed down."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QFileOpenEvent
+from PySide6.QtWidgets import QApplication
+
+from qie_desktop.core.catalogue import CATALOGUE
+from qie_desktop.core.errors import StorageError
+from qie_desktop.core.model import EmbeddedWeights
+from qie_desktop.storage.data_folder import DataFolder
+from qie_desktop.storage.job_store import JobStore
+from qie_desktop.storage.logs import open_log
+from qie_desktop.storage.secrets import ReplicateToken
+from qie_desktop.storage.settings import Settings
+from qie_desktop.ui.draft import Draft
+from qie_desktop.ui.look.appearance import Appearance
+from qie_desktop.ui.machinery import Machinery
+from qie_desktop.ui.main_window import MainWindow
+from qie_desktop.ui.sheets.about import app_icon
+from qie_desktop.ui.startup import Startup
+from qie_desktop.ui.window_state import WindowState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_log = logging.getLogger(__name__)
+
+_SHUT_DOWN_S = 0.7
+"""What is left of the five seconds after the engines have had their time."""
+
+
+def create(home: Path, files: Sequence[Path] = ()) -> tuple[QApplication, MainWindow]:
+    """Build the whole window over a data folder, not shown yet; `files` become its inputs.
+
+    Once shown it looks after jobs that an earlier run has left. End it with its `shut_down`.
+    """
+    application = _application()
+    folder = DataFolder.at(home)
+    log = _opened_log(folder)
+    settings = Settings.load(folder.config)
+    machinery = Machinery(folder, settings, JobStore(folder), ReplicateToken(folder), log)
+    machinery.appearance = Appearance(application, str(settings.get("general.theme")), machinery)
+    state = WindowState(home / "window.json")
+    model_id = state.remembered.model_id or str(settings.get("general.last_model") or "")
+    known = model_id in {spec.id for spec in CATALOGUE}
+    window = MainWindow(machinery, Draft(model_id if known else _embedded_model_id()), state)
+    machinery.setParent(window)
+    Startup(window, files, choose=not known)
+    return application, window
+
+
+def run(home: Path, files: Sequence[Path] = ()) -> int:
+    """Open the window of a data folder, or bring its open one to the front; return the exit status."""
+    from qie_desktop.ui.crash_reports import CrashReports  # noqa: PLC0415 - not for tests and photographs
+    from qie_desktop.ui.interrupts import Interrupts  # noqa: PLC0415
+    from qie_desktop.ui.single_instance import claimed  # noqa: PLC0415
+
+    instance = claimed(home, files)
+    if instance is None:
+        return 0
+    application, window = create(home, files)
+    instance.setParent(window)
+    instance.files_received.connect(window.come_to_front)
+    reports = CrashReports(window)
+    reports.reported.connect(window.show_crash, Qt.ConnectionType.QueuedConnection)
+    reports.install()
+    interrupts = Interrupts(window)
+    interrupts.received.connect(window.closing.end_now)
+    if isinstance(application, _Application):
+        application.files_opened.connect(window.come_to_front)
+    application.setQuitOnLastWindowClosed(False)
+    window.closed.connect(application.quit)
+    window.show()
+    instance.listen()
+    if _is_fresh(window):
+        window.dialogs.welcome()
+        window.state.remember(welcomed=True)
+    status = application.exec()
+    reports.uninstall()
+    interrupts.close()
+    instance.close()
+    if not window.shut_down(_SHUT_DOWN_S):
+        _log.warning("Something did not let go in time; the process ends hard.")
+        logging.shutdown()
+        os._exit(status)
+    return status
+
+
+class _Application(QApplication):
+    """Hears of files that the Finder wants opened: dropped on the Dock icon, or opened with this app.
+
+    No event filter: of an application, that would run Python for every event of every widget.
+    """
+
+    files_opened = Signal(list)
+    """list[Path]: one file."""
+
+    def event(self, occurred: QEvent) -> bool:
+        """Take the event that macOS sends to the application."""
+        if isinstance(occurred, QFileOpenEvent) and occurred.file():
+            self.files_opened.emit([Path(occurred.file())])
+            return True
+        return super().event(occurred)
+
+
+def _application() -> QApplication:
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        return existing
+    # Pillow warns of oddities in files that it reads all the same.
+    warnings.filterwarnings("ignore", module="PIL")
+    application = _Application(sys.argv[:1])
+    application.setApplicationName("Qwen Image Editor")
+    application.setApplicationDisplayName("Qwen Image Editor")
+    application.setDesktopFileName("qwen-image-editor")
+    application.setWindowIcon(app_icon())
+    return application
+
+
+def _opened_log(folder: DataFolder) -> logging.Handler | None:
+    try:
+        return open_log(folder.logs)
+    except StorageError as error:
+        # Jobs will say the same, with what to do; without a log the window still opens.
+        print(error, file=sys.stderr)  # noqa: T201
+        return None
+
+
+def _embedded_model_id() -> str:
+    """Return the model that always runs: what is shown until it is known which others do."""
+    return next(
+        spec.id
+        for spec in CATALOGUE
+        if spec.local is not None and isinstance(spec.local.weights, EmbeddedWeights)
+    )
+
+
+def _is_fresh(window: MainWindow) -> bool:
+    """Whether nothing was ever done with this data folder."""
+    folder, settings = window.session.folder, window.session.settings
+    return (
+        not window.state.remembered.welcomed
+        and settings.get("general.last_model") is None
+        and not folder.jobs.is_dir()
+    )

@@ -1,0 +1,130 @@
+"""Work off the GUI thread whose results come back to it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import shiboken6
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+from qie_desktop.core.errors import InternalError, QieError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+
+class BackgroundPool(QObject):
+    """A few threads that work in the order in which they are asked. Build and use it on the GUI thread.
+
+    The threads are daemons: work that hangs (a Keychain that waits for its person) does not keep the program
+    from ending. Nothing is delivered after `shut_down`, nor to a widget that is gone by then.
+    """
+
+    failed_unheard = Signal(object)
+    """QieError: work failed for which nobody had asked to be told."""
+
+    _settled = Signal(object)
+    """A callable without arguments: what is to be called on the GUI thread."""
+
+    def __init__(
+        self, thread_count: int = 4, name: str = "qie-background", parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._thread_count = thread_count
+        self._name = name
+        self._open = True
+        self._held = False
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._settled.connect(self._on_settled, Qt.ConnectionType.QueuedConnection)
+
+    def run(
+        self,
+        work: Callable[[], T],
+        done: Callable[[T], None],
+        failed: Callable[[QieError], None] | None = None,
+    ) -> None:
+        """Call `work` on a thread, and then `done`, or `failed` with a QieError, on the GUI thread."""
+        if self._open:
+            self._work.put(partial(self._do, work, done, failed))
+            self._add_thread()
+
+    def hold(self) -> None:
+        """Begin nothing until `release`: the window is painted first, and no thread gets in its way."""
+        self._held = True
+
+    def release(self) -> None:
+        """Begin what was asked for meanwhile."""
+        self._held = False
+        for _ in range(min(self._work.qsize(), self._thread_count)):
+            self._add_thread()
+
+    def shut_down(self, timeout_s: float = 0.0) -> bool:
+        """Drop what waits, deliver nothing more, and return whether all threads have ended in time."""
+        self._open = False
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._work.get_nowait()
+        for _ in self._threads:
+            self._work.put(None)
+        deadline = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _add_thread(self) -> None:
+        if self._open and not self._held and len(self._threads) < self._thread_count:
+            name = f"{self._name}-{len(self._threads) + 1}"
+            thread = threading.Thread(target=self._serve, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self) -> None:
+        while (call := self._work.get()) is not None:
+            call()
+            del call
+
+    def _do(
+        self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[QieError], None] | None
+    ) -> None:
+        try:
+            result = work()
+        except QieError as error:
+            _log.info("Background work failed: %s: %s", error.code, error)
+            self._settle(failed or self.failed_unheard.emit, error)
+        except Exception as error:  # noqa: BLE001 - a thread has nobody above it: whoever asked is told
+            _log.exception("Background work failed unforeseen")
+            told = InternalError(
+                f"Something went wrong that was not foreseen ({type(error).__name__}).",
+                "Try again; if it happens again, the log in the data folder has the details.",
+            )
+            self._settle(failed or self.failed_unheard.emit, told)
+        else:
+            self._settle(done, result)
+
+    def _settle(self, callback: Callable[[T], None], value: T) -> None:
+        # The pool itself may be gone by now: the threads do not keep it alive.
+        if self._open and shiboken6.isValid(self):
+            self._settled.emit(partial(_deliver, callback, value))
+
+    @Slot(object)
+    def _on_settled(self, call: object) -> None:
+        if self._open:
+            cast("Callable[[], None]", call)()
+
+
+def _deliver(callback: Callable[[T], None], value: T) -> None:
+    """Call back, unless the object that the callback belongs to has been deleted."""
+    owner: object = getattr(callback, "__self__", None)
+    if not isinstance(owner, QObject) or shiboken6.isValid(owner):
+        callback(value)

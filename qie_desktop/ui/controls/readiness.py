@@ -1,0 +1,48 @@
+"""Which models can be used now, asked off the GUI thread."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from qie_desktop.core.catalogue import CATALOGUE
+from qie_desktop.ui.controls.answers import LatestAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qie_desktop.core.errors import QieError
+    from qie_desktop.core.model import ModelSpec
+    from qie_desktop.core.request import Request
+    from qie_desktop.ui.session import Session
+
+
+class Readiness(QObject):
+    """What is in the way of each model, as it was when last asked. GUI thread."""
+
+    changed = Signal()
+    """It has been asked anew."""
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._ask = session.readiness
+        self._known: dict[str, QieError | None] = {}
+        self._answer = LatestAnswer(session.background, self)
+
+    def problem(self, spec: ModelSpec) -> QieError | None:
+        """Return what is in the way of a model; None where nothing is, or nothing is known yet."""
+        return self._known.get(spec.id)
+
+    def refresh(self) -> None:
+        """Ask again, as after a token was added or a model downloaded."""
+        self._answer.ask(partial(_look, self._ask), self._on_known)
+
+    def _on_known(self, known: dict[str, QieError | None]) -> None:
+        self._known = known
+        self.changed.emit()
+
+
+def _look(ask: Callable[[ModelSpec, Request | None], QieError | None]) -> dict[str, QieError | None]:
+    return {spec.id: ask(spec, None) for spec in CATALOGUE}

@@ -1,0 +1,125 @@
+"""How a slot is drawn: a picture in a rounded frame with its number and badge, or an inviting empty one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QIcon, QImage, QPainter, QPainterPath, QPen
+
+from qie_desktop.ui.look.contrast import mixed
+from qie_desktop.ui.look.tokens import Radius, Spacing, TextSize
+
+if TYPE_CHECKING:
+    from qie_desktop.ui.look.colours import Colours
+
+_BADGE_PX = 18
+_ICON_PX = 18
+_INSET = 4
+_LABEL_FROM_PX = 96
+"""The width from which a slot has room for words."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotLook:
+    """What is seen of a slot. `words` stand in an empty one; `number` is None where there is but one."""
+
+    image: QImage | None = None
+    number: int | None = None
+    words: str = ""
+    empty_icon: QIcon | None = None
+    badge: QIcon | None = None
+    wrong: bool = False
+    lit: bool = False
+    hovered: bool = False
+    focused: bool = False
+
+
+def paint_slot(painter: QPainter, rect: QRect, look: SlotLook, colours: Colours) -> None:
+    """Paint a slot into the rectangle."""
+    painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
+    frame = QRectF(rect).adjusted(1.5, 1.5, -1.5, -1.5)
+    path = QPainterPath()
+    path.addRoundedRect(frame, Radius.small, Radius.small)
+    if look.image is None:
+        _paint_empty(painter, path, frame, look, colours)
+    else:
+        painter.fillPath(path, colours.field)
+        painter.setClipPath(path)
+        _paint_covering(painter, frame, look.image)
+        painter.setClipping(False)
+        painter.setPen(QPen(colours.border, 1))
+        painter.drawPath(path)
+    _paint_outline(painter, path, look, colours)
+    if look.image is not None:
+        _paint_marks(painter, frame, look, colours)
+
+
+def _paint_empty(
+    painter: QPainter, path: QPainterPath, frame: QRectF, look: SlotLook, colours: Colours
+) -> None:
+    ground = mixed(colours.surface, colours.accent, 0.1) if look.lit else colours.field
+    painter.fillPath(path, mixed(ground, colours.text, 0.03) if look.hovered else ground)
+    pen = QPen(mixed(colours.border, colours.text, 0.15), 1, Qt.PenStyle.CustomDashLine)
+    pen.setDashPattern([4, 3])
+    painter.setPen(pen)
+    painter.drawPath(path)
+    words = look.words if frame.width() >= _LABEL_FROM_PX else ""
+    painter.setFont(TextSize.small())
+    metrics = painter.fontMetrics()
+    box = metrics.boundingRect(
+        frame.toRect().adjusted(Spacing.s, 0, -Spacing.s, 0), Qt.TextFlag.TextWordWrap.value, words
+    )
+    gap = Spacing.xs if words else 0
+    height = _ICON_PX + gap + (box.height() if words else 0)
+    top = frame.center().y() - height / 2
+    if look.empty_icon is not None:
+        spot = QPointF(frame.center().x() - _ICON_PX / 2, top).toPoint()
+        look.empty_icon.paint(painter, QRect(spot, QSize(_ICON_PX, _ICON_PX)))
+    if words:
+        painter.setPen(colours.muted)
+        area = QRectF(
+            frame.left() + Spacing.s, top + _ICON_PX + gap, frame.width() - 2 * Spacing.s, box.height() + 2
+        )
+        flags = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
+        painter.drawText(area, flags, words)
+
+
+def _paint_covering(painter: QPainter, frame: QRectF, image: QImage) -> None:
+    """Fill the frame with the middle of the picture, without distorting it."""
+    scale = max(frame.width() / image.width(), frame.height() / image.height())
+    width, height = frame.width() / scale, frame.height() / scale
+    source = QRectF((image.width() - width) / 2, (image.height() - height) / 2, width, height)
+    painter.drawImage(frame, image, source)
+
+
+def _paint_outline(painter: QPainter, path: QPainterPath, look: SlotLook, colours: Colours) -> None:
+    colour = colours.accent if look.lit or look.focused else colours.danger if look.wrong else None
+    if colour is not None:
+        painter.setPen(QPen(colour, 2))
+        painter.drawPath(path)
+
+
+def _paint_marks(painter: QPainter, frame: QRectF, look: SlotLook, colours: Colours) -> None:
+    left = frame.left() + _INSET
+    if look.number is not None:
+        font = TextSize.small()
+        font.setWeight(QFont.Weight.DemiBold)
+        painter.setFont(font)
+        spot = QRectF(left, frame.top() + _INSET, _BADGE_PX, _BADGE_PX)
+        _paint_plate(painter, spot, colours.overlay)
+        painter.setPen(colours.on_overlay)
+        painter.drawText(spot, Qt.AlignmentFlag.AlignCenter, str(look.number))
+    if look.badge is not None:
+        side = _INSET + _BADGE_PX
+        spot = QRectF(frame.right() - side, frame.bottom() - side, _BADGE_PX, _BADGE_PX)
+        _paint_plate(painter, spot, colours.overlay)
+        look.badge.paint(painter, spot.adjusted(3, 3, -3, -3).toRect())
+
+
+def _paint_plate(painter: QPainter, spot: QRectF, colour: QColor) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    painter.drawRoundedRect(spot, _BADGE_PX / 2, _BADGE_PX / 2)
+    painter.setBrush(Qt.BrushStyle.NoBrush)

@@ -1,0 +1,162 @@
+"""The surfaces beside the window: which one helps with what, and what is done about their answers."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from qie_desktop.core import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PySide6.QtWidgets import QDialog, QWidget
+
+    from qie_desktop.core.job import Job
+    from qie_desktop.ui.session import Session
+
+
+class Dialogs(QObject):
+    """Opens each dialog once, without blocking; asked for again it comes to the front. GUI thread only.
+
+    The dialogs' modules are imported when they are first wanted.
+    """
+
+    setting_changed = Signal(str, object)
+    """str, Value or None: a setting's key and its new value; it is on disk."""
+    means_changed = Signal()
+    """A token or weights were added or removed: other models may be ready now."""
+    starter_wanted = Signal()
+    """The person wants to try the built-in model."""
+    images_wanted = Signal()
+    """The person wants to choose other images."""
+    failed = Signal(object)
+    """QieError: what a dialog needs could not be read."""
+
+    def __init__(self, window: QWidget, session: Session) -> None:
+        super().__init__(window)
+        self._window = window
+        self._session = session
+        self._open: dict[str, QDialog] = {}
+        self._helps: Final[dict[str, Callable[[], None]]] = {
+            errors.CredentialsMissing.code: self.ask_token,
+            errors.OutOfMemory.code: partial(self.show_settings, "local_page"),
+            errors.DiskFull.code: partial(self.show_settings, "general_page"),
+            errors.SettingsError.code: self.show_settings,
+            **dict.fromkeys(_ABOUT_MODELS, self.show_models),
+            **dict.fromkeys(_ABOUT_IMAGES, self.images_wanted.emit),
+        }
+
+    def help_with(self, code: str) -> None:
+        """Open what helps with an error of this code."""
+        self._helps.get(code, self.show_settings)()
+
+    def show_settings(self, page: str = "") -> None:
+        """Open the settings, at a page if one is named."""
+        from qie_desktop.ui.sheets.settings_dialog import SettingsDialog  # noqa: PLC0415
+
+        dialog = self._shown("settings")
+        if dialog is None:
+            dialog = SettingsDialog(self._session, self._window)
+            dialog.setting_changed.connect(self.setting_changed)
+            dialog.token_changed.connect(self.means_changed)
+            dialog.manage_models_requested.connect(self.show_models)
+            self._show("settings", dialog)
+        if page and isinstance(dialog, SettingsDialog):
+            dialog.show_page(page)
+
+    @Slot()
+    def show_models(self) -> None:
+        """Open the models of this machine."""
+        from qie_desktop.ui.sheets.manage_models import ManageModelsDialog  # noqa: PLC0415
+
+        if self._shown("models") is None:
+            dialog = ManageModelsDialog(self._session, self._window)
+            dialog.setting_changed.connect(self.setting_changed)
+            self._show("models", dialog)
+
+    @Slot()
+    def ask_token(self) -> None:
+        """Ask for a Replicate token."""
+        from qie_desktop.ui.sheets.token_sheet import TokenSheet  # noqa: PLC0415
+
+        if self._shown("token") is None:
+            dialog = TokenSheet(self._session, self._window)
+            dialog.stored.connect(self.means_changed)
+            self._show("token", dialog)
+
+    def show_diagnostics(self) -> None:
+        """Open what `qie doctor` prints."""
+        from qie_desktop.ui.sheets.diagnostics import DiagnosticsDialog  # noqa: PLC0415
+
+        if self._shown("diagnostics") is None:
+            self._show("diagnostics", DiagnosticsDialog(self._session, self._window))
+
+    def show_about(self) -> None:
+        """Open what this program is."""
+        from qie_desktop.ui.sheets.about import AboutBox  # noqa: PLC0415
+
+        if self._shown("about") is None:
+            self._show("about", AboutBox(self._window))
+
+    def welcome(self) -> None:
+        """Open the first run's three ways to begin."""
+        from qie_desktop.ui.sheets.first_run import FirstRunSheet  # noqa: PLC0415
+
+        if self._shown("first_run") is None:
+            sheet = FirstRunSheet(self._session, self._window)
+            sheet.starter_chosen.connect(self.starter_wanted)
+            sheet.local_chosen.connect(self.show_models)
+            sheet.token_chosen.connect(self.ask_token)
+            self._show("first_run", sheet)
+
+    def show_info(self, job_id: str) -> None:
+        """Open everything that is known of a job."""
+        work = partial(self._session.store.load, job_id)
+        self._session.background.run(work, self._on_job_loaded, self.failed.emit)
+
+    def _on_job_loaded(self, job: Job) -> None:
+        from qie_desktop.ui.sheets.get_info import GetInfo  # noqa: PLC0415
+
+        key = f"info {job.job_id}"
+        if self._shown(key) is None:
+            self._show(key, GetInfo(self._session, job, self._window))
+
+    def _shown(self, key: str) -> QDialog | None:
+        """Bring a dialog to the front if it is open."""
+        dialog = self._open.get(key)
+        if dialog is not None:
+            dialog.raise_()
+            dialog.activateWindow()
+        return dialog
+
+    def _show(self, key: str, dialog: QDialog) -> None:
+        self._open[key] = dialog
+        dialog.finished.connect(self._on_finished)
+        dialog.open() if dialog.isModal() else dialog.show()
+
+    @Slot()
+    def _on_finished(self) -> None:
+        dialog = self.sender()
+        self._open = {key: shown for key, shown in self._open.items() if shown is not dialog}
+
+
+_ABOUT_MODELS = (
+    errors.ModelNotInstalled.code,
+    errors.NotReady.code,
+    errors.CheckpointError.code,
+    errors.CheckpointIncomplete.code,
+    errors.CheckpointDamaged.code,
+    errors.CheckpointMismatch.code,
+)
+_ABOUT_IMAGES = (
+    errors.InputImageError.code,
+    errors.ImageMissing.code,
+    errors.ImageEmpty.code,
+    errors.ImageNotRecognised.code,
+    errors.ImageDamaged.code,
+    errors.ImageTooLarge.code,
+    errors.ImageSizeOutOfRange.code,
+)

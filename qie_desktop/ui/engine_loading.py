@@ -1,0 +1,49 @@
+"""Importing torch and its kin beside a window that must not stutter.
+
+Done plainly, it blocks every other thread: Python holds its lock (the GIL) for as long as a shared library of
+hundreds of megabytes is being loaded, and again for each full garbage collection among the million objects
+that come with the modules. Measured on a machine with two cores: 240–400 ms for the first, 100–190 ms for
+each of the second; below 40 ms in all when done as here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+_LIBRARIES = (("torch_global_deps", os.RTLD_NOW | os.RTLD_GLOBAL), ("torch_python", os.RTLD_NOW))
+
+
+def load_local_engine() -> None:
+    """Import all that the local engine needs. Takes seconds the first time; not on the GUI thread."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        _load_torch_libraries()
+        import qie_desktop.engines.local.inference.pipeline  # noqa: PLC0415 # pyright: ignore[reportUnusedImport]
+        import qie_desktop.engines.local.inference.quiet  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport]
+
+        # Modules live as long as the program: no collection has to go through them ever again.
+        gc.freeze()
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _load_torch_libraries() -> None:
+    """Load torch's libraries with the GIL let go of; the import then finds them loaded."""
+    spec = find_spec("torch")
+    if spec is None or spec.origin is None or "torch" in sys.modules:
+        return
+    suffix = "dylib" if sys.platform == "darwin" else "so"
+    # A function called through ctypes lets go of the GIL; `ctypes.CDLL(path)`, which does the same, does not.
+    load = ctypes.CDLL(None).dlopen
+    load.argtypes, load.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p
+    for name, mode in _LIBRARIES:
+        path = Path(spec.origin).parent / "lib" / f"lib{name}.{suffix}"
+        # Where it cannot be loaded, the import says why.
+        load(os.fsencode(path), mode)

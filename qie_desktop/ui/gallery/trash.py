@@ -1,0 +1,159 @@
+"""Moving jobs to the Trash, and bringing them back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from qie_desktop.core.errors import JobDamaged, JobNotFound, JobStateError, QieError
+from qie_desktop.ui.gallery.late_answers import if_alive
+from qie_desktop.ui.gallery.trash_can import (
+    OWN_TRASH,
+    TrashedFolder,
+    bring_back,
+    move_to_system_trash,
+    trash_folder,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from qie_desktop.core.job import Job
+    from qie_desktop.storage.job_store import JobStore
+    from qie_desktop.ui.gallery.job_facts import JobFacts
+    from qie_desktop.ui.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class TrashedJobs:
+    """Jobs that went together. `error` says why some that were meant to go did not."""
+
+    folders: tuple[TrashedFolder, ...]
+    picture_count: int
+    error: QieError | None = None
+
+    @property
+    def in_system(self) -> bool:
+        """Whether all are in the system's Trash."""
+        return all(folder.in_system for folder in self.folders)
+
+    @property
+    def job_ids(self) -> tuple[str, ...]:
+        """The ids of the jobs."""
+        return tuple(folder.original.name for folder in self.folders)
+
+
+class Trash(QObject):
+    """Takes whole jobs: a folder holds all that a job made. One move at a time is undone, the last one first.
+
+    GUI thread; the moving is done off it.
+    """
+
+    moved = Signal(object)
+    """TrashedJobs: they are gone from the jobs folder and from the listing."""
+    brought_back = Signal(object)
+    """list[Job]: they are where they were, and in the listing."""
+    failed = Signal(object)
+    """QieError: they could not be moved, or not be brought back."""
+    undo_changed = Signal(bool)
+    """bool: whether there is something to bring back now."""
+
+    def __init__(
+        self,
+        session: Session,
+        parent: QObject | None = None,
+        system: Callable[[Path], Path | None] = move_to_system_trash,
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._system = system
+        self._done: list[TrashedJobs] = []
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is something to bring back."""
+        return bool(self._done)
+
+    def move(self, jobs: Sequence[JobFacts]) -> None:
+        """Move jobs to the Trash; one that is queued or runs stays."""
+        if jobs:
+            work = partial(_move, self._session.store, tuple(jobs), self._system)
+            self._session.background.run(work, self._on_moved, self._on_failed)
+
+    def undo(self) -> None:
+        """Bring back what went last."""
+        if self._done:
+            last = self._done.pop()
+            work = partial(_bring_back, self._session.store, last.folders)
+            failed = if_alive(self, partial(self._on_undo_failed, last))
+            self._session.background.run(work, self._on_brought_back, failed)
+            self.undo_changed.emit(self.can_undo)
+
+    def _on_moved(self, moved: TrashedJobs) -> None:
+        if moved.folders:
+            self._done.append(moved)
+            self.moved.emit(moved)
+            self.undo_changed.emit(True)
+        if moved.error is not None:
+            self.failed.emit(moved.error)
+
+    def _on_brought_back(self, jobs: list[Job]) -> None:
+        self.brought_back.emit(jobs)
+
+    def _on_undo_failed(self, trashed: TrashedJobs, error: QieError) -> None:
+        left = tuple(folder for folder in trashed.folders if not folder.original.exists())
+        back = [folder.original.name for folder in trashed.folders if folder not in left]
+        if back:
+            work = partial(_loaded, self._session.store, back)
+            self._session.background.run(work, self._on_brought_back, self._on_failed)
+        self.failed.emit(error)
+
+    def _on_failed(self, error: QieError) -> None:
+        self.failed.emit(error)
+
+
+def _move(store: JobStore, jobs: tuple[JobFacts, ...], system: Callable[[Path], Path | None]) -> TrashedJobs:
+    folders: list[TrashedFolder] = []
+    pictures = 0
+    error: QieError | None = None
+    for job in jobs:
+        try:
+            folder = store.folder(job.job_id)
+            if store.claims.held_by_anyone(folder):
+                raise JobStateError("A job that has not ended stays.", "Cancel it first.")
+            folders.append(trash_folder(folder, store.data_folder.home / OWN_TRASH, system))
+            pictures += job.picture_count
+        except JobNotFound:
+            continue
+        except QieError as problem:
+            error = error or problem
+    store.forget([folder.original.name for folder in folders])
+    return TrashedJobs(tuple(folders), pictures, error)
+
+
+def _bring_back(store: JobStore, folders: tuple[TrashedFolder, ...]) -> list[Job]:
+    error: QieError | None = None
+    for folder in folders:
+        try:
+            bring_back(folder)
+        except QieError as problem:
+            error = error or problem
+    jobs = _loaded(store, [folder.original.name for folder in folders if folder.original.exists()])
+    if error is not None:
+        raise error
+    return jobs
+
+
+def _loaded(store: JobStore, job_ids: Sequence[str]) -> list[Job]:
+    store.refresh()
+    jobs: list[Job] = []
+    for job_id in job_ids:
+        try:
+            jobs.append(store.load(job_id))
+        except (JobNotFound, JobDamaged):
+            continue
+    return jobs

@@ -1,0 +1,141 @@
+"""The settings: pages behind a row of icons, as Mac apps have them. Nothing waits for an OK."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QDialog,
+    QFrame,
+    QHBoxLayout,
+    QScrollArea,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from qie_desktop.core.errors import QieError
+from qie_desktop.ui.look import classes
+from qie_desktop.ui.look.icons import icon
+from qie_desktop.ui.look.tokens import Spacing
+from qie_desktop.ui.sheets.settings_pages import CloudPage, GeneralPage, LocalPage
+from qie_desktop.ui.sheets.settings_writer import SettingsWriter
+from qie_desktop.ui.sheets.sheet import muted_label
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qie_desktop.ui.session import Session
+    from qie_desktop.ui.sheets.settings_page import SettingsPage
+
+_SIZE = QSize(640, 560)
+_ICON = QSize(24, 24)
+
+
+class SettingsDialog(QDialog):
+    """General, Cloud and Local model. `check_token` is what *Check* calls; see `TokenForm`."""
+
+    setting_changed = Signal(str, object)
+    """str, Value or None: a setting's key and its new value; it is on disk."""
+    token_changed = Signal()
+    """A token was stored or removed."""
+    manage_models_requested = Signal()
+    """The person wants to see the models."""
+
+    def __init__(
+        self,
+        session: Session,
+        parent: QWidget | None = None,
+        check_token: Callable[[], str] | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("settings")
+        self.setWindowTitle("Settings")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.resize(_SIZE)
+        self.writer = SettingsWriter(session, self)
+        self.writer.stored.connect(self.setting_changed)
+        self.writer.stored.connect(self._on_stored)
+        self.writer.failed.connect(self._on_failed)
+        general = GeneralPage(session, self.writer)
+        cloud = CloudPage(session, self.writer, check_token)
+        cloud.token_changed.connect(self.token_changed)
+        local = LocalPage(session, self.writer)
+        local.manage_models_requested.connect(self.manage_models_requested)
+        self._stack = QStackedWidget()
+        self._tabs = QButtonGroup(self)
+        self._tabs.idClicked.connect(self._stack.setCurrentIndex)
+        self._problem = muted_label()
+        self._problem.setObjectName("settings_problem")
+        self._problem.setContentsMargins(Spacing.xl, 0, Spacing.xl, Spacing.m)
+        classes.make_verdict(self._problem, "danger")
+        self._problem.hide()
+        self._lay_out(
+            (("General", "settings", general), ("Cloud", "cloud", cloud), ("Local Model", "local", local))
+        )
+
+    def show_page(self, name: str) -> None:
+        """Show `general_page`, `cloud_page` or `local_page`."""
+        for index in range(self._stack.count()):
+            area = self._stack.widget(index)
+            if area is not None and area.findChild(QWidget, name) is not None:
+                tab = self._tabs.button(index)
+                tab.setChecked(True)
+                tab.setFocus()
+                self._stack.setCurrentIndex(index)
+
+    def _lay_out(self, pages: tuple[tuple[str, str, SettingsPage], ...]) -> None:
+        tabs = QHBoxLayout()
+        tabs.setContentsMargins(Spacing.m, Spacing.s, Spacing.m, Spacing.s)
+        tabs.setSpacing(Spacing.xs)
+        tabs.addStretch(1)
+        for index, (title, icon_name, page) in enumerate(pages):
+            tab = QToolButton()
+            tab.setObjectName(f"{page.objectName()}_tab")
+            tab.setText(title)
+            tab.setIcon(icon(icon_name, tab))
+            tab.setIconSize(_ICON)
+            tab.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+            tab.setMinimumWidth(_ICON.width() * 4)
+            tab.setCheckable(True)
+            tab.setChecked(index == 0)
+            tab.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            classes.make_quiet(tab)
+            self._tabs.addButton(tab, index)
+            tabs.addWidget(tab)
+            self._stack.addWidget(_scrolled(page))
+        tabs.addStretch(1)
+        line = QFrame()
+        line.setFrameShape(QFrame.Shape.HLine)
+        line.setFrameShadow(QFrame.Shadow.Plain)
+        line.setProperty("class", "line")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(tabs)
+        column.addWidget(line)
+        column.addWidget(self._stack, 1)
+        column.addWidget(self._problem)
+
+    @Slot(str, object)
+    def _on_stored(self, _key: str, _value: object) -> None:
+        self._problem.hide()
+
+    @Slot(object)
+    def _on_failed(self, error: object) -> None:
+        if isinstance(error, QieError):
+            self._problem.setText(f"{error.message} {error.hint}".strip())
+            self._problem.show()
+
+
+def _scrolled(page: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(page)
+    return area

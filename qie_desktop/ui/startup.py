@@ -1,0 +1,120 @@
+"""What is done once the window stands: jobs of an earlier run, the model to begin with, a welcome."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Slot
+from PySide6.QtWidgets import QApplication
+
+from qie_desktop.core.catalogue import find_model
+from qie_desktop.core.errors import QieError, SettingsError, UnknownModel
+from qie_desktop.services.model_choice import choose_model
+from qie_desktop.services.recovery import recover
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from qie_desktop.core.job import Job
+    from qie_desktop.core.model import ModelSpec
+    from qie_desktop.ui.main_window import MainWindow
+    from qie_desktop.ui.session import Session
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What an earlier run has left: jobs to take up again, and jobs that are over."""
+
+    runnable: tuple[Job, ...]
+    over: tuple[Job, ...]
+
+
+class Startup(QObject):
+    """Waits for the window's `began`, and does the rest off the GUI thread."""
+
+    def __init__(self, window: MainWindow, files: Sequence[Path], *, choose: bool) -> None:
+        super().__init__(window)
+        self._window = window
+        self._files = tuple(files)
+        self._choose = choose
+        window.began.connect(self._on_began)
+
+    @Slot()
+    def _on_began(self) -> None:
+        window, session = self._window, self._window.session
+        from qie_desktop.ui.sheets.about import app_icon  # noqa: PLC0415 - not before the window is painted
+
+        QApplication.setWindowIcon(app_icon())
+        self._window.controls.focus_prompt()
+        window.open_files(self._files)
+        window.gallery.reload()
+        work = partial(_look, session, self._kept())
+        session.background.run(work, self._on_recovered, self._on_not_recovered)
+        session.background.run(_warm_up, _nothing)
+        if self._choose:
+            choose = partial(choose_model, session.settings, self._problem)
+            session.background.run(choose, self._on_model_chosen)
+        for problem in session.settings.problems:
+            window.show_error(SettingsError(problem, "Mend it in Settings."))
+
+    def _kept(self) -> frozenset[str]:
+        """Return the jobs that the person wanted kept when the window was closed."""
+        return frozenset(self._window.state.remembered.kept_jobs)
+
+    def _problem(self, spec: ModelSpec) -> QieError | None:
+        return self._window.session.readiness(spec, None)
+
+    def _on_recovered(self, found: _Found) -> None:
+        runner = self._window.machinery.runner
+        runner.announce_ended(found.over)
+        runner.resume(found.runnable)
+        if self._kept():
+            self._window.state.remember(kept_jobs=())
+
+    def _on_not_recovered(self, error: QieError) -> None:
+        self._window.show_error(error)
+
+    def _on_model_chosen(self, spec: ModelSpec) -> None:
+        draft = self._window.draft
+        # Whoever has begun already is not interrupted.
+        if not draft.prompt and not draft.image_count:
+            draft.set_model(spec.id)
+
+
+def _warm_up() -> None:
+    """Import what the first job needs, so that Run need not. Off the GUI thread."""
+    import qasync  # noqa: F401, PLC0415 # pyright: ignore[reportMissingTypeStubs, reportUnusedImport]
+
+    import qie_desktop.ui.engine_loading  # noqa: PLC0415 # pyright: ignore[reportUnusedImport]
+    import qie_desktop.ui.worker  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport]
+
+
+def _nothing(_result: None) -> None:
+    pass
+
+
+def _look(session: Session, kept: frozenset[str]) -> _Found:
+    """Settle what an earlier run has left. For any thread."""
+    recovery = recover(session.store)
+    wanted = {job.job_id: job for job in recovery.resumable}
+    # Kept in the queue when the window was closed: nothing was sent yet, so they simply begin now.
+    wanted |= {job.job_id: job for job in recovery.interrupted if job.job_id in kept}
+    runnable = tuple(wanted[job_id] for job_id in sorted(wanted) if _is_ready(session, wanted[job_id]))
+    over = tuple(job for job in recovery.interrupted if job not in runnable)
+    return _Found(runnable, over)
+
+
+def _is_ready(session: Session, job: Job) -> bool:
+    try:
+        problem = session.readiness(find_model(job.request.model_id), job.request)
+    except UnknownModel as error:
+        problem = error
+    if problem is not None:
+        _log.info("Job %s is not taken up: %s", job.job_id, problem)
+    return problem is None

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+from qie_desktop.ui.session import Session
+from qie_desktop.ui.sheets.first_run import FirstRunSheet
+
+Keep = Callable[[Any], Any]
+
+SIGNALS = ("starter_chosen", "local_chosen", "token_chosen", "skipped")
+
+
+@pytest.fixture
+def sheet(session: Session, kept: Keep) -> FirstRunSheet:
+    sheet = kept(FirstRunSheet(session))
+    sheet.show()
+    return sheet
+
+
+@pytest.fixture
+def told(sheet: FirstRunSheet) -> list[str]:
+    told: list[str] = []
+    for name in SIGNALS:
+        getattr(sheet, name).connect(lambda name=name: told.append(name))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("button", "signal"),
+    [
+        ("starter_button", "starter_chosen"),
+        ("local_button", "local_chosen"),
+        ("token_button", "token_chosen"),
+        ("skip_button", "skipped"),
+    ],
+)
+def test_each_choice_is_told_once_and_closes_the_sheet(
+    sheet: FirstRunSheet, told: list[str], qtbot: QtBot, button: str, signal: str
+) -> None:
+    qtbot.mouseClick(sheet.findChild(QPushButton, button), Qt.MouseButton.LeftButton)
+
+    assert told == [signal]
+    assert not sheet.isVisible()
+
+
+def test_escape_skips(sheet: FirstRunSheet, told: list[str], qtbot: QtBot) -> None:
+    qtbot.keyClick(sheet, Qt.Key.Key_Escape)
+
+    assert told == ["skipped"]
+
+
+def test_closing_the_window_skips(sheet: FirstRunSheet, told: list[str]) -> None:
+    sheet.close()
+
+    assert told == ["skipped"]
+
+
+def test_return_starts(sheet: FirstRunSheet, told: list[str], qtbot: QtBot) -> None:
+    qtbot.keyClick(sheet, Qt.Key.Key_Return)
+
+    assert told == ["starter_chosen"]
+
+
+@pytest.mark.parametrize(
+    ("memory_gb", "said"),
+    [(16, "Too large for this Mac's memory"), (24, "30.9 GB · Tight"), (64, "30.9 GB · Fits this Mac")],
+)
+def test_the_local_card_tells_size_and_fit(
+    session: Session, kept: Keep, monkeypatch: pytest.MonkeyPatch, memory_gb: int, said: str
+) -> None:
+    import psutil
+
+    memory = psutil.virtual_memory()._replace(total=memory_gb * 10**9)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+
+    sheet = kept(FirstRunSheet(session))
+
+    assert sheet.findChild(QLabel, "local_button_fact").text() == said
+
+
+def test_no_text_is_cut_off(sheet: FirstRunSheet) -> None:
+    for label in sheet.findChildren(QLabel):
+        if label.wordWrap():
+            assert label.height() >= label.heightForWidth(label.width()), label.text()
+
+
+def test_the_keyboard_reaches_every_choice(sheet: FirstRunSheet, qtbot: QtBot) -> None:
+    reached: set[str] = set()
+    for _ in range(6):
+        focused = sheet.focusWidget()
+        reached.add(focused.objectName() if focused else "")
+        qtbot.keyClick(sheet, Qt.Key.Key_Tab)
+
+    assert {"starter_button", "local_button", "token_button", "skip_button"} <= reached

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import QObject, QThread
+from pytestqt.qtbot import QtBot
+
+from qie_desktop.core.errors import DiskFull, InternalError, QieError
+from qie_desktop.ui.background import BackgroundPool
+
+
+@pytest.fixture
+def pool(qtbot: QtBot) -> Iterator[BackgroundPool]:
+    del qtbot
+    pool = BackgroundPool(2)
+    yield pool
+    assert pool.shut_down(5)
+
+
+class Receiver(QObject):
+    def __init__(self) -> None:
+        super().__init__()
+        self.results: list[object] = []
+        self.errors: list[QieError] = []
+        self.threads: set[QThread] = set()
+
+    def on_done(self, result: object) -> None:
+        self.threads.add(QThread.currentThread())
+        self.results.append(result)
+
+    def on_failed(self, error: QieError) -> None:
+        self.threads.add(QThread.currentThread())
+        self.errors.append(error)
+
+
+def fail(error: Exception) -> None:
+    raise error
+
+
+def test_work_is_done_elsewhere_and_its_result_comes_back(qtbot: QtBot, pool: BackgroundPool) -> None:
+    receiver = Receiver()
+    pool.run(threading.get_ident, receiver.on_done, receiver.on_failed)
+    qtbot.waitUntil(lambda: bool(receiver.results))
+    assert receiver.results != [threading.get_ident()]
+    assert receiver.threads == {receiver.thread()}
+
+
+def test_error_comes_back_as_it_is_and_the_unforeseen_worded(qtbot: QtBot, pool: BackgroundPool) -> None:
+    receiver = Receiver()
+    error = DiskFull("Full.", "Make room.")
+    pool.run(lambda: fail(error), receiver.on_done, receiver.on_failed)
+    qtbot.waitUntil(lambda: receiver.errors == [error])
+    pool.run(lambda: fail(ZeroDivisionError("inner workings")), receiver.on_done, receiver.on_failed)
+    qtbot.waitUntil(lambda: len(receiver.errors) == 2)
+    assert isinstance(receiver.errors[1], InternalError)
+    assert "inner workings" not in receiver.errors[1].message
+
+
+def test_failure_that_nobody_asked_about_is_told_all_the_same(qtbot: QtBot, pool: BackgroundPool) -> None:
+    error = DiskFull("Full.")
+    with qtbot.waitSignal(pool.failed_unheard) as told:
+        pool.run(lambda: fail(error), Receiver().on_done)
+    assert told.args == [error]
+
+
+def test_nothing_is_delivered_after_the_end(qtbot: QtBot) -> None:
+    pool, receiver, gate = BackgroundPool(1), Receiver(), threading.Event()
+    pool.run(lambda: gate.wait(5), receiver.on_done)
+    pool.run(lambda: 2, receiver.on_done)
+    assert not pool.shut_down(0)
+    gate.set()
+    assert pool.shut_down(5)
+    pool.run(lambda: 3, receiver.on_done)
+    qtbot.wait(50)
+    assert receiver.results == []
+
+
+def test_nothing_is_delivered_to_an_object_that_is_gone(qtbot: QtBot, pool: BackgroundPool) -> None:
+    parent = QObject()
+    receiver, gate, other = Receiver(), threading.Event(), Receiver()
+    receiver.setParent(parent)
+    pool.run(lambda: gate.wait(5), receiver.on_done)
+    receiver.deleteLater()
+    qtbot.wait(10)
+    gate.set()
+    pool.run(lambda: 1, other.on_done)
+    qtbot.waitUntil(lambda: other.results == [1])
+    qtbot.wait(20)
+    assert receiver.results == []
+
+
+def test_held_pool_begins_when_it_is_released_and_in_order(qtbot: QtBot) -> None:
+    pool, receiver = BackgroundPool(1), Receiver()
+    pool.hold()
+    for number in range(3):
+        pool.run(lambda number=number: number, receiver.on_done)
+    qtbot.wait(30)
+    assert receiver.results == []
+    pool.release()
+    qtbot.waitUntil(lambda: receiver.results == [0, 1, 2])
+    assert pool.shut_down(5)
