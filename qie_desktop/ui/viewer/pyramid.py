@@ -23,7 +23,7 @@ _STRIP_BYTES = 1 << 21
 """How much is handed over at once: a copy holds the interpreter, and so the GUI thread, for its time."""
 
 _BYTES_PER_PIXEL = 4
-_SQUARES_FROM = 2.0
+_SQUARES_FROM = 4.0
 """From this enlargement the picture's own pixels are shown as squares; below they are interpolated."""
 
 
