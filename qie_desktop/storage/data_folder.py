@@ -92,10 +92,12 @@ def _path(text: str, environ: Mapping[str, str], base: Path) -> Path:
 
 
 def _read_dot_env(path: Path) -> dict[str, str]:
-    from dotenv import dotenv_values  # noqa: PLC0415 - only where there is such a file to read
-
     try:
-        values = dotenv_values(path, encoding="utf-8") if path.is_file() else {}
+        if not path.is_file():
+            return {}
+        from dotenv import dotenv_values  # noqa: PLC0415 - only where there is such a file to read
+
+        values = dotenv_values(path, encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return {}
     return {key: value for key in _DOT_ENV_KEYS if (value := values.get(key))}

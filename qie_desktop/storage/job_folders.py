@@ -51,6 +51,14 @@ def checked_id(job_id: str) -> str:
     return job_id
 
 
+def names(jobs: Path) -> list[str]:
+    """Return the names of all that looks like a job's folder, without looking into any."""
+    try:
+        return [name for name in os.listdir(jobs) if _ID.fullmatch(name)]
+    except OSError:
+        return []
+
+
 def job_ids(jobs: Path) -> dict[str, int]:
     """Return the id of every folder with metadata, and the time of that file in nanoseconds."""
     found: dict[str, int] = {}

@@ -80,6 +80,11 @@ class Machinery(QObject):
             if self._worker is not None:
                 self._worker.use_engines(self._engine_room().engines)
 
+    def follow_palette(self) -> None:
+        """Look as the system's colours are now."""
+        if self.appearance is not None:
+            self.appearance.follow()
+
     def shut_down(self, timeout_s: float) -> bool:
         """End all threads and close all files; return whether every thread has ended in time.
 

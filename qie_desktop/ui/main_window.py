@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QMimeData, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 from qie_desktop.ui.actions import Actions
@@ -48,6 +48,7 @@ class MainWindow(QMainWindow):
 
     def __init__(self, machinery: Machinery, draft: Draft, state: WindowState) -> None:
         super().__init__()
+        self._shown = False
         self.setObjectName("main_window")
         self.setWindowTitle("Qwen Image Editor")
         self.setAcceptDrops(True)
@@ -69,7 +70,6 @@ class MainWindow(QMainWindow):
         self.commands = Commands(self, self.actions_table)
         self.notices = Notices(self, self.session)
         self.closing = Closing(self, machinery.runner)
-        self._shown = False
         self._connect()
 
     def open_files(self, paths: Sequence[Path]) -> None:
@@ -134,6 +134,12 @@ class MainWindow(QMainWindow):
         event.ignore()
         self._remember()
         self.closing.begin()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Take the system's colours over when they change."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.PaletteChange and self._shown:
+            self.machinery.follow_palette()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
         """Light the slots up for what may be dropped."""

@@ -14,7 +14,7 @@ from PySide6.QtCore import QEvent, QObject, QTimer, Slot
 from qie_desktop.ui.application import create
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QApplication
+    from collections.abc import Callable
 
 _LIMIT_MS = 30_000
 _START_FIELD = 19
@@ -22,11 +22,11 @@ _START_FIELD = 19
 
 
 class FirstPaint(QObject):
-    """Quits the application when the watched widget has been painted."""
+    """Calls back when the widget that it filters has been painted for the first time."""
 
-    def __init__(self, application: QApplication) -> None:
+    def __init__(self, painted: Callable[[], None]) -> None:
         super().__init__()
-        self._application = application
+        self._painted = painted
         self.at_s: float | None = None
 
     def eventFilter(self, watched: QObject, occurred: QEvent) -> bool:  # noqa: N802 - Qt's name
@@ -39,14 +39,14 @@ class FirstPaint(QObject):
     @Slot()
     def _on_painted(self) -> None:
         self.at_s = time.monotonic()
-        self._application.quit()
+        self._painted()
 
 
 def smoke(home: Path) -> int:
     """Print `{"first_paint_ms": …, "torch_imported": false}`, counted from the start of the process."""
     application, window = create(home)
     application.setQuitOnLastWindowClosed(False)
-    paint = FirstPaint(application)
+    paint = FirstPaint(application.quit)
     window.viewer.installEventFilter(paint)
     window.show()
     QTimer.singleShot(_LIMIT_MS, application.quit)
@@ -55,7 +55,7 @@ def smoke(home: Path) -> int:
     ended = window.shut_down()
     if paint.at_s is None:
         return 1
-    age_s = _age_s() - (time.monotonic() - paint.at_s)
+    age_s = process_age_s() - (time.monotonic() - paint.at_s)
     report = {
         "first_paint_ms": round(age_s * 1000),
         "torch_imported": "torch" in sys.modules,
@@ -67,7 +67,7 @@ def smoke(home: Path) -> int:
     return 0
 
 
-def _age_s() -> float:
+def process_age_s() -> float:
     """Return for how long this process has been running."""
     stat = Path("/proc/self/stat")
     if stat.exists():

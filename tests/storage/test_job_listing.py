@@ -159,3 +159,20 @@ def test_index_that_cannot_be_used_fails_no_save(
 
 def folder_files(folder: Path, prefix: str) -> list[Path]:
     return [path for path in folder.iterdir() if path.name.startswith(prefix)]
+
+
+def test_newest_jobs_can_be_glanced_at_while_the_index_is_missing(
+    store: JobStore, create: Callable[..., Job]
+) -> None:
+    jobs = [create() for _ in range(7)]
+    newest = sorted((job.job_id for job in jobs), reverse=True)[:3]
+    store.close()
+    store.data_folder.index.unlink()
+    (store.data_folder.jobs / "zebra").mkdir()
+
+    fresh = JobStore(store.data_folder)
+    assert {job.job_id for job in fresh.glance(3)} == set(newest[:2])
+    assert fresh.glance(4) == []  # nearly all there are: `list` is as quick
+    assert len(fresh.list()) == 7
+    assert fresh.glance(3) == []
+    fresh.close()

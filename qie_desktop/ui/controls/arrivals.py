@@ -22,7 +22,6 @@ from qie_desktop.ui.controls.dropped import (
     DroppedUrl,
 )
 from qie_desktop.ui.controls.pictures import LoadedPicture, load_picture
-from qie_desktop.ui.controls.url_fetcher import FetchLimits, fetch_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from qie_desktop.core.cancel import CancelToken
     from qie_desktop.core.model import ModelSpec
+    from qie_desktop.ui.controls.fetch_limits import FetchLimits
 
 _KEPT_S = 2 * 24 * 3600
 """How long files made of drops are kept: jobs have copies of their own."""
@@ -96,6 +96,10 @@ def _file_of(thing: Dropped, desk: Desk) -> Path:
         case DroppedFile(path):
             return path
         case DroppedUrl(url):
+            from qie_desktop.ui.controls.url_fetcher import (  # noqa: PLC0415 - most sessions fetch nothing
+                fetch_picture,
+            )
+
             return fetch_picture(url, desk.folder, desk.cancel, desk.limits)
         case DroppedBytes(data, suffix):
             if len(data) > desk.limits.max_bytes:

@@ -14,7 +14,7 @@ from qie_desktop.core.cancel import CancelToken, JobCancelled
 from qie_desktop.core.errors import InputImageError, QieError
 from qie_desktop.ui.controls.arrivals import Arrival, Desk, receive, sweep, unfold
 from qie_desktop.ui.controls.dropped import Dropped, DroppedFile, DroppedUrl, read_mime
-from qie_desktop.ui.controls.url_fetcher import FetchLimits
+from qie_desktop.ui.controls.fetch_limits import FetchLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

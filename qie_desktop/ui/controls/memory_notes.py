@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import psutil
-
 from qie_desktop.core.memory_fit import Fit, memory_fit, needed_bytes
 from qie_desktop.core.model import HubWeights
 
@@ -27,5 +25,7 @@ def memory_notes(
     names = {choice.value for choice in parameter.choices}
     if not isinstance(weights, HubWeights) or not names or not names <= dict(weights.gguf_gb).keys():
         return {}
+    import psutil  # noqa: PLC0415 - not before a local model is shown
+
     total = psutil.virtual_memory().total if total_bytes is None else total_bytes
     return {name: _WORDS[memory_fit(needed_bytes(weights, name), total)] for name in names}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 
 from qie_desktop.core.cancel import JobCancelled
 from qie_desktop.core.errors import InputImageError
 from qie_desktop.storage.atomic import mapped_errors
+from qie_desktop.ui.controls.fetch_limits import MB, FetchLimits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from qie_desktop.core.cancel import CancelToken
 
 _SCHEMES = frozenset({"http", "https"})
-_MB = 1_000_000
 _NAME_CHARS = 80
 _SUFFIXES = {
     "image/jpeg": ".jpg",
@@ -34,15 +33,6 @@ _SUFFIXES = {
     "image/bmp": ".bmp",
 }
 _SAVE_IT = "Save the picture in the browser, and drop the file."
-
-
-@dataclass(frozen=True, slots=True)
-class FetchLimits:
-    """How much is fetched, for how long in all, and through how many redirects."""
-
-    max_bytes: int = 50 * _MB
-    seconds: float = 20.0
-    redirects: int = 5
 
 
 def fetch_picture(url: str, folder: Path, cancel: CancelToken, limits: FetchLimits | None = None) -> Path:
@@ -100,7 +90,7 @@ async def _body(response: httpx.Response, host: str, limits: FetchLimits) -> byt
         raise _refusal(f"{host} answered {response.status_code} instead of a picture.", _SAVE_IT)
     if response.headers.get("content-type", "").startswith("text/html"):
         raise _refusal(f"That is a web page of {host}, not a picture.", "Drag the picture itself.")
-    too_large = _refusal(f"The picture at {host} is larger than {limits.max_bytes / _MB:g} MB.", _SAVE_IT)
+    too_large = _refusal(f"The picture at {host} is larger than {limits.max_bytes / MB:g} MB.", _SAVE_IT)
     length = response.headers.get("content-length", "")
     if length.isdecimal() and int(length) > limits.max_bytes:
         raise too_large

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from qie_desktop.ui.gallery.cells import GalleryFilter
 from qie_desktop.ui.gallery.job_facts import facts_of
 from qie_desktop.ui.gallery.late_answers import if_alive
 
 if TYPE_CHECKING:
     from qie_desktop.core.errors import QieError
     from qie_desktop.storage.job_store import JobStore
-    from qie_desktop.ui.gallery.cells import GalleryFilter
     from qie_desktop.ui.gallery.job_facts import JobFacts
     from qie_desktop.ui.session import Session
 
@@ -39,6 +39,7 @@ class JobPages(QObject):
         self._listing = 0
         self._offset = 0
         self._loading = False
+        self._shown = False
         self._wanted: GalleryFilter | None = None
         self._pause = QTimer(self, singleShot=True, interval=_PAUSE_MS)
         self._pause.timeout.connect(self._read_next)
@@ -53,17 +54,33 @@ class JobPages(QObject):
         self._listing += 1
         self._offset = 0
         self._loading = True
+        self._shown = False
         self._wanted = wanted
         self._pause.stop()
-        self._read_next()
+        if wanted == GalleryFilter():
+            work = partial(_glance, self._session.store)
+            seen = if_alive(self, partial(self._on_seen, self._listing))
+            self._session.background.run(work, seen, if_alive(self, partial(self._on_failed, self._listing)))
+        else:
+            self._read_next()
 
     def step_back(self, job_count: int) -> None:
         """Note that jobs which have been read already are gone, so that none after them is passed over."""
         self._offset = max(0, self._offset - job_count)
 
+    def _on_seen(self, listing: int, jobs: list[JobFacts]) -> None:
+        """Show what can be shown before the index is made; the listing then adds to it."""
+        if listing != self._listing:
+            return
+        self._shown = bool(jobs)
+        if jobs:
+            self.page_loaded.emit(jobs, True)
+        if listing == self._listing:
+            self._read_next()
+
     def _read_next(self) -> None:
         if self._wanted is not None:
-            first = self._offset == 0
+            first = self._offset == 0 and not self._shown
             work = partial(_read, self._session.store, self._wanted, self._offset)
             self._offset += _PAGE
             self._session.background.run(
@@ -88,6 +105,11 @@ class JobPages(QObject):
         if listing == self._listing:
             self._loading = False
             self.failed.emit(error)
+
+
+def _glance(store: JobStore) -> list[JobFacts]:
+    """Read what can be shown at once of a store without an index. For any thread."""
+    return [facts_of(job) for job in store.glance(_PAGE)]
 
 
 def _read(store: JobStore, wanted: GalleryFilter, offset: int) -> list[JobFacts]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
 from qie_desktop.ui.look.colours import Colours
@@ -53,7 +53,6 @@ class Appearance(QObject):
         self._applying = False
         application.setProperty(_IN_CHARGE, str(id(self)))
         application.styleHints().colorSchemeChanged.connect(self._on_color_scheme_changed)
-        application.installEventFilter(self)
         self.set_theme(theme)
 
     @property
@@ -77,23 +76,18 @@ class Appearance(QObject):
         self._application.styleHints().setColorScheme(_SCHEMES.get(theme, Qt.ColorScheme.Unknown))
         self._apply()
 
-    def eventFilter(self, watched: QObject, occurred: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Follow a new palette, as when the person picks another accent colour."""
-        if (
-            watched is self._application
-            and occurred.type() is QEvent.Type.ApplicationPaletteChange
-            and not self._applying
-        ):
-            self._follow()
-        return False
+    def follow(self) -> None:
+        """Follow a new palette, as when the person picks another accent colour.
+
+        Called by the window, which hears of it anyway: an event filter of the application would run Python
+        for every event of every widget.
+        """
+        if self._application.property(_IN_CHARGE) == str(id(self)):
+            self._apply()
 
     @Slot(Qt.ColorScheme)
     def _on_color_scheme_changed(self, _scheme: Qt.ColorScheme) -> None:
-        self._follow()
-
-    def _follow(self) -> None:
-        if self._application.property(_IN_CHARGE) == str(id(self)):
-            self._apply()
+        self.follow()
 
     def _apply(self) -> None:
         if self._applying:

@@ -16,9 +16,9 @@ from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from qie_desktop.ui.background import BackgroundPool
+from qie_desktop.ui.controls.fetch_limits import FetchLimits
 from qie_desktop.ui.controls.image_slot import ImageSlot
 from qie_desktop.ui.controls.panel import ControlsPanel
-from qie_desktop.ui.controls.url_fetcher import FetchLimits
 from qie_desktop.ui.draft import Draft
 from qie_desktop.ui.session import Session
 from tests.ui.controls.conftest import Show, drop, files, find

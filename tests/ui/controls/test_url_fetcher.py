@@ -9,7 +9,8 @@ import pytest
 
 from qie_desktop.core.cancel import CancelToken, JobCancelled
 from qie_desktop.core.errors import InputImageError
-from qie_desktop.ui.controls.url_fetcher import FetchLimits, fetch_picture
+from qie_desktop.ui.controls.fetch_limits import FetchLimits
+from qie_desktop.ui.controls.url_fetcher import fetch_picture
 from tests.ui.conftest import make_photo
 from tests.ui.controls.web import Web
 

@@ -48,7 +48,7 @@ def test_a_new_accent_colour_is_followed_live(qapp: QApplication, appearance: Ap
     native = Appearance(qapp, "light", appearance, native=True)
 
     qapp.setPalette(palette)
-    qapp.processEvents()
+    native.follow()
 
     assert native.colours.accent.name() in qapp.styleSheet()
 
