@@ -7,7 +7,6 @@ import os
 import sys
 import warnings
 from contextlib import suppress
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,9 +58,8 @@ def compose(checkpoint: Path | None = None, gguf: Path | None = None) -> Front:
     folder = DataFolder.locate(os.environ)
     settings = Settings.load(folder.config)
     token = ReplicateToken(folder)
-    room = build_engine_room(folder, settings, token, checkpoint, gguf)
     # One look for all cloud models: the Keychain is slow.
-    room = replace(room, has_token=cache(room.has_token))
+    room = build_engine_room(folder, settings, cache(token.find), checkpoint=checkpoint, gguf=gguf)
     return Front(folder, settings, JobStore(folder), token, room)
 
 

@@ -13,6 +13,7 @@ QieError                          failed (exit 1)
 │       └── ImageSizeOutOfRange   a side outside what the model takes
 ├── NotReady                      something must be set up first (exit 3)
 │   ├── CredentialsMissing        a cloud model without a token
+│   ├── CredentialsRefused        the provider does not accept the token
 │   └── ModelNotInstalled         weights that are not on this machine
 ├── CheckpointError               weights that are there but cannot be used
 │   ├── CheckpointIncomplete      a file of the checkpoint is missing
@@ -20,7 +21,14 @@ QieError                          failed (exit 1)
 │   └── CheckpointMismatch        another architecture, or files that do not belong together
 ├── EngineError                   the model ran and did not come through
 │   ├── OutOfMemory               the machine's memory did not suffice
-│   └── NonFiniteLatents          the numbers overflowed: the picture would be black
+│   ├── NonFiniteLatents          the numbers overflowed: the picture would be black
+│   ├── ProviderUnreachable       nothing was sent: no connection to the provider
+│   ├── OutcomeUnknown            a prediction may have been made and paid for, and cannot be found
+│   └── ProviderError             the provider did not come through
+│       ├── PaymentRequired       the account has no credit
+│       ├── ContentRefused        the provider's safety checker refused the prompt or a picture
+│       └── ResultExpired         the provider has deleted the result
+├── SpendingCapReached            the job would bring the month's spending above its cap
 ├── StorageError                  a file could not be written or read
 │   ├── DiskFull
 │   └── JobDamaged                a job's metadata cannot be read
@@ -157,10 +165,27 @@ class CredentialsMissing(NotReady):
     code = "credentials_missing"
 
 
+class CredentialsRefused(NotReady):
+    """The provider does not accept the token."""
+
+    code = "credentials_refused"
+
+
 class ModelNotInstalled(NotReady):
-    """The weights of this model are not on this machine."""
+    """The weights of this model are not on this machine.
+
+    `missing_gb`: how much there is to download, about, where that is known. `quantisation`: its name, where
+    nothing else is missing.
+    """
 
     code = "model_not_installed"
+
+    def __init__(
+        self, message: str, hint: str = "", *, missing_gb: float = 0.0, quantisation: str = ""
+    ) -> None:
+        super().__init__(message, hint)
+        self.missing_gb = missing_gb
+        self.quantisation = quantisation
 
 
 class CheckpointError(QieError):
@@ -203,6 +228,48 @@ class NonFiniteLatents(EngineError):
     """The latents hold NaN or infinity: the picture would be black."""
 
     code = "non_finite_latents"
+
+
+class ProviderUnreachable(EngineError):
+    """No connection to the provider came about; nothing was sent."""
+
+    code = "provider_unreachable"
+
+
+class OutcomeUnknown(EngineError):
+    """A prediction may have been made, and paid for, but it cannot be found: the person decides."""
+
+    code = "outcome_unknown"
+
+
+class ProviderError(EngineError):
+    """The provider did not come through."""
+
+    code = "provider_failed"
+
+
+class PaymentRequired(ProviderError):
+    """The account at the provider has no credit."""
+
+    code = "payment_required"
+
+
+class ContentRefused(ProviderError):
+    """The provider's safety checker refused the prompt or a picture."""
+
+    code = "content_refused"
+
+
+class ResultExpired(ProviderError):
+    """The provider has deleted the result."""
+
+    code = "result_expired"
+
+
+class SpendingCapReached(QieError):
+    """The job would bring the month's spending above the cap in the settings."""
+
+    code = "spending_cap"
 
 
 class StorageError(QieError):

@@ -32,6 +32,10 @@ class EngineResult:
     provider_suffix: str = ""
 
 
+def _taken_by_none(_name: str, _value: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class EngineTask:
     """A job as an engine sees it. The request's inputs are the stored copies.
@@ -39,7 +43,9 @@ class EngineTask:
     `emit` tells how far the work is; `save` puts a result on disk, whole, and returns its path; `remember`
     puts what is needed to resume (a prediction's id) on disk before it returns; `measure` notes a figure
     (seconds, bytes) with the job. All four may be called from any thread. `remote` is what was remembered by
-    an earlier, interrupted run.
+    an earlier, interrupted run, `saved` are the indexes of the results that it has saved, `taken` tells
+    whether another job has remembered this value under this name. `folder` is the job's own: for temporary
+    files (`storage.atomic.temporary`).
     """
 
     job_id: str
@@ -50,6 +56,17 @@ class EngineTask:
     remember: Callable[[Mapping[str, str]], None]
     measure: Callable[[str, float], None]
     remote: Mapping[str, str]
+    folder: Path
+    saved: frozenset[int] = frozenset()
+    taken: Callable[[str, str], bool] = _taken_by_none
+
+
+class Unfinished(Exception):
+    """A job stops here, but what is paid for goes on elsewhere: it ends as interrupted, to be resumed."""
+
+    def __init__(self, error: QieError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class Engine(Protocol):
@@ -66,7 +83,7 @@ class Engine(Protocol):
         """Make the pictures of one job, saving each as soon as it is there.
 
         Raises JobCancelled soon after the token is set, and QieError for everything that goes wrong: foreign
-        exceptions are mapped here. After either, the next job can run.
+        exceptions are mapped here; Unfinished where it can be taken up later. After any, the next can run.
         """
         ...
 

@@ -69,7 +69,11 @@ def recover(store: JobStore) -> Recovery:
 
 def can_resume(job: Job) -> bool:
     """Whether an interrupted job can be taken up where it was: by what its engine has remembered."""
-    return job.state is JobState.INTERRUPTED and bool(job.remote) and job.request.model_id in _CLOUD_IDS
+    return job.state is JobState.INTERRUPTED and _is_elsewhere(job)
+
+
+def _is_elsewhere(job: Job) -> bool:
+    return any(job.remote.values()) and job.request.model_id in _CLOUD_IDS
 
 
 def _settled(store: JobStore, listed: Job) -> Job | None:
@@ -89,7 +93,7 @@ def _settled(store: JobStore, listed: Job) -> Job | None:
 def _ended(job: Job) -> Job:
     if job.state is JobState.CANCELLING:
         return job.moved_to(JobState.CANCELLED)
-    paid = bool(job.remote) and job.request.model_id in _CLOUD_IDS
+    paid = _is_elsewhere(job)
     error = JobInterrupted(
         "The program ended before this job did.",
         "It is still with the provider: finish it with `qie jobs resume`." if paid else "Run it again.",

@@ -42,7 +42,7 @@ class ResultSaver:
         self._alpha_known = False
         self._target = result_size(job.request, spec, [Size(item.width, item.height) for item in job.inputs])
         self._expected = spec.output_count(dict(job.request.values))
-        self.count = 0
+        self.count = len(job.outputs)
 
     def save(self, result: EngineResult) -> Path:
         """Put a result on disk, whole, and return its path.

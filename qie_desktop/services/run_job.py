@@ -24,10 +24,11 @@ from qie_desktop.core.errors import (
 from qie_desktop.core.events import Cancelled, Failed, JobEvent, Succeeded, Terminal
 from qie_desktop.core.job import LEGAL_TRANSITIONS, Job, JobState, now
 from qie_desktop.core.model import Place
-from qie_desktop.engines.base import Engine, EngineTask
+from qie_desktop.engines.base import Engine, EngineTask, Unfinished
 from qie_desktop.services.event_gate import EventGate
 from qie_desktop.services.result_saver import ResultSaver
 from qie_desktop.services.spending import final_cost_usd, record_spending
+from qie_desktop.storage.job_files import index_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _WATCH_S = 3600.0
+_NEAR_JOBS = 1000
 
 
 async def run_job(
@@ -96,6 +98,9 @@ def _caught(job_id: str, ending: _Ending) -> Generator[None]:
         yield
     except JobCancelled:
         ending.state, ending.error = JobState.CANCELLED, None
+    except Unfinished as unfinished:
+        _log.info("Job %s: unfinished: %s: %s", job_id, unfinished.error.code, unfinished)
+        ending.state, ending.error = JobState.INTERRUPTED, unfinished.error.info()
     except QieError as error:
         _log.info("Job %s: %s: %s", job_id, error.code, error)
         ending.fail(error)
@@ -136,7 +141,7 @@ class _Run:
         self._gate = EventGate(self._tell)
         self._lock = threading.Lock()
         self._measured: dict[str, float] = {}
-        self._remembered = bool(job.remote)
+        self._remembered = any(job.remote.values())
         self._owned = False
         self._saver: ResultSaver | None = None
 
@@ -207,7 +212,7 @@ class _Run:
             self._store.claims.drop(folder)
             raise
         self._job = job
-        self._remembered = bool(job.remote)
+        self._remembered = any(job.remote.values())
         self._owned = True
 
     def _task(self, spec: ModelSpec, saver: ResultSaver) -> EngineTask:
@@ -223,6 +228,17 @@ class _Run:
             remember=self._remember,
             measure=self._measure,
             remote=dict(self._job.remote),
+            folder=self._store.folder(self._job.job_id),
+            saved=frozenset(index_of(output.name) for output in self._job.outputs),
+            taken=self._taken,
+        )
+
+    def _taken(self, name: str, value: str) -> bool:
+        """Whether another job has remembered this; those of the last while are looked at."""
+        return any(
+            job.remote.get(name) == value
+            for job in self._store.list(limit=_NEAR_JOBS)
+            if job.job_id != self._job.job_id
         )
 
     def _tell(self, event: JobEvent) -> None:
@@ -231,8 +247,8 @@ class _Run:
             self._emit(event)
 
     def _remember(self, items: Mapping[str, str]) -> None:
-        self._store.update(self._job.job_id, lambda job: replace(job, remote={**job.remote, **items}))
-        self._remembered = True
+        job = self._store.update(self._job.job_id, lambda job: replace(job, remote={**job.remote, **items}))
+        self._remembered = any(job.remote.values())
 
     def _measure(self, name: str, value: float) -> None:
         # JSON knows neither NaN nor infinity, and a figure is not worth failing for.

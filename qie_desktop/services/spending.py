@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qie_desktop.core.catalogue import CATALOGUE
-from qie_desktop.core.job import now
+from qie_desktop.core.errors import SpendingCapReached
+from qie_desktop.core.job import JobState, now
 from qie_desktop.storage.ledger import Ledger, Spending
 
 if TYPE_CHECKING:
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
     from qie_desktop.core.model import ModelSpec
     from qie_desktop.core.request import Request
     from qie_desktop.storage.data_folder import DataFolder
+    from qie_desktop.storage.job_store import JobStore
     from qie_desktop.storage.settings import Settings
+
+
+_ON_THE_WAY = (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING, JobState.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +44,20 @@ def estimated_cost_usd(request: Request, spec: ModelSpec, settings: Settings) ->
 
 
 def final_cost_usd(job: Job) -> float | None:
-    """Return what a job cost that was estimated at `job.cost_usd`, by the results that it has.
+    """Return what a job cost that was estimated at `job.cost_usd`.
+
+    By the images that the provider has counted, or else by the results that the job has.
 
     None where nothing came of it: what the provider charges then cannot be known.
     """
     if not job.cost_usd:
         return job.cost_usd
-    if not job.outputs:
+    images = job.measured.get("billed_images", len(job.outputs))
+    if not images:
         return None
     specs = [spec for spec in CATALOGUE if spec.id == job.request.model_id]
     asked_for = specs[0].output_count(dict(job.request.values)) if specs else len(job.outputs)
-    return round(job.cost_usd / asked_for * len(job.outputs), 6)
+    return round(job.cost_usd / asked_for * images, 6)
 
 
 def record_spending(folder: DataFolder, job: Job) -> None:
@@ -72,3 +80,29 @@ def month_budget(folder: DataFolder, settings: Settings, at: datetime | None = N
     )
     cap = settings.get("cloud.monthly_cap_usd")
     return Budget(round(spent, 6), float(cap) if isinstance(cap, (int, float)) else None)
+
+
+def require_budget(
+    request: Request, spec: ModelSpec, store: JobStore, settings: Settings, at: datetime | None = None
+) -> None:
+    """Check that a run stays within the month's cap, what is queued and running included.
+
+    Raises SpendingCapReached, and StorageError.
+    """
+    cost = estimated_cost_usd(request, spec, settings)
+    budget = month_budget(store.data_folder, settings, at)
+    on_the_way = 0.0
+    if budget.cap_usd is not None and cost > 0:
+        on_the_way = sum(
+            job.cost_usd or 0.0
+            for job in store.list(states=_ON_THE_WAY)
+            # What was cut off before anything was sent costs nothing.
+            if job.state is not JobState.INTERRUPTED or any(job.remote.values())
+        )
+    if replace(budget, spent_usd=budget.spent_usd + on_the_way).allows(cost):
+        return
+    raise SpendingCapReached(
+        f"This costs about ${cost:g}; ${budget.spent_usd + on_the_way:g} of this month's "
+        f"${budget.cap_usd:g} are spent or on the way.",
+        "Run it all the same with --yes, or raise cloud.monthly_cap_usd.",
+    )

@@ -71,6 +71,21 @@ def append_line(path: Path, line: str) -> None:
             os.close(handle)
 
 
+@contextlib.contextmanager
+def temporary(path: Path) -> Generator[tuple[Path, BinaryIO]]:
+    """Give a file beside `path`, open for writing, that is removed in the end, or swept after a kill.
+
+    Raises StorageError or DiskFull where it, or what is written within, fails for want of a disk.
+    """
+    with mapped_errors(path, "write"):
+        part, handle = _open_part(path)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield part, file
+        finally:
+            part.unlink(missing_ok=True)
+
+
 def sweep_leftovers(folder: Path) -> list[Path]:
     """Remove from `folder` what killed processes left half-written, and return it.
 

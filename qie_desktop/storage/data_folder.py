@@ -73,6 +73,11 @@ class DataFolder:
         return self.cache_folder or self.home / "huggingface_cache"
 
     @property
+    def schemas(self) -> Path:
+        """What the cloud models took as input when they were last asked."""
+        return self.home / "schemas"
+
+    @property
     def logs(self) -> Path:
         """Where the logs are."""
         return self.home / "logs"

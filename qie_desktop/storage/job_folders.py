@@ -54,7 +54,7 @@ def checked_id(job_id: str) -> str:
 def names(jobs: Path) -> list[str]:
     """Return the names of all that looks like a job's folder, without looking into any."""
     try:
-        return [name for name in os.listdir(jobs) if _ID.fullmatch(name)]
+        return [path.name for path in jobs.iterdir() if _ID.fullmatch(path.name)]
     except OSError:
         return []
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QObject, Slot
 
+from qie_desktop.core.model import Place
 from qie_desktop.storage.logs import close_log
 from qie_desktop.ui.background import BackgroundPool
 from qie_desktop.ui.job_runner import JobRunner
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from qie_desktop.core.errors import QieError
     from qie_desktop.core.model import ModelSpec
     from qie_desktop.core.request import Request
+    from qie_desktop.engines.base import Engine
     from qie_desktop.services.engine_room import EngineRoom
     from qie_desktop.storage.data_folder import DataFolder
     from qie_desktop.storage.job_store import JobStore
@@ -56,6 +58,7 @@ class Machinery(QObject):
         self._log = log
         self._lock = threading.Lock()
         self._room: EngineRoom | None = None
+        self._cloud: Engine | None = None
         self._worker: EngineWorker | None = None
         self.background = BackgroundPool(parent=self)
         self.background.hold()
@@ -67,7 +70,7 @@ class Machinery(QObject):
 
     def readiness(self, spec: ModelSpec, request: Request | None = None) -> QieError | None:
         """Return why a model, or this request for it, cannot run now, in the window's words. Any thread."""
-        return worded_for_window(self._engine_room().readiness(spec, request))
+        return worded_for_window(self._engine_room().readiness(spec, request), spec)
 
     @Slot(str, object)
     def on_setting_changed(self, key: str, value: object) -> None:
@@ -107,7 +110,9 @@ class Machinery(QObject):
 
         with self._lock:
             if self._room is None:
-                self._room = build_engine_room(self._folder, self._settings, self._token)
+                find_token = self._token.find
+                self._room = build_engine_room(self._folder, self._settings, find_token, cloud=self._cloud)
+                self._cloud = self._room.engines[Place.CLOUD]
             return self._room
 
     def _make_worker(self) -> EngineWorker:

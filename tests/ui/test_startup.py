@@ -29,8 +29,8 @@ OpenWindow = Callable[..., MainWindow]
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A cloud that can be reached."""
     cloud = Bench(remembers=True)
-    room = EngineRoom({Place.LOCAL: Bench(), Place.CLOUD: cloud}, lambda: True)
-    monkeypatch.setattr(engine_room, "build_engine_room", lambda *_arguments: room)
+    room = EngineRoom({Place.LOCAL: Bench(), Place.CLOUD: cloud})
+    monkeypatch.setattr(engine_room, "build_engine_room", lambda *_arguments, **_options: room)
     return cloud
 
 

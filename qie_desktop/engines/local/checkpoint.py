@@ -152,6 +152,15 @@ class CheckpointLocator:
             f"{spec.name} is not installed: {missing} not found on this machine.",
             "Use your own weights with --checkpoint DIR --gguf FILE (or set local.checkpoint and "
             "local.transformer with `qie config set`), or try the built-in model with --model starter.",
+            missing_gb=sum(
+                size
+                for size, found in (
+                    (hub.text_encoder_gb, folder),
+                    (dict(hub.gguf_gb).get(quantisation, 0.0), transformer),
+                )
+                if found is None
+            ),
+            quantisation=quantisation if folder is not None else "",
         )
 
     def problem(

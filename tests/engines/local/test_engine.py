@@ -45,7 +45,7 @@ class Desk:
         self._on_step = on_step
         self.task = EngineTask(
             "job", SPEC, replace(request, seed=1), self._emit, self._save, lambda _: None,
-            self.measured.__setitem__, {},
+            self.measured.__setitem__, {}, tmp_path,
         )  # fmt: skip
 
     def _emit(self, event) -> None:
