@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qie_desktop import __version__
+from qie_desktop.cli.bench_command import bench
 from qie_desktop.cli.cleanup_command import cleanup
 from qie_desktop.cli.config_commands import config_app
 from qie_desktop.cli.doctor_command import doctor
@@ -47,6 +48,7 @@ app.command()(models)
 app.add_typer(jobs_app, name="jobs")
 app.command()(cleanup)
 app.command()(doctor)
+app.command()(bench)
 app.add_typer(config_app, name="config")
 
 

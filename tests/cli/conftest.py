@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from qie_desktop.cli.main import app
+from tests.support.replicate_server import ReplicateServer
+
+SMALL_AREA_PX = 128 * 128
+PROXIES = tuple(
+    word for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy") for word in (name, name.upper())
+)
 
 
 @dataclass
@@ -34,7 +43,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty data folder, with no token anywhere."""
     folder = tmp_path / "home"
     monkeypatch.setenv("QIE_HOME", str(folder))
-    for name in ("REPLICATE_API_TOKEN", "HF_HOME", "JOBS_DIR"):
+    for name in ("REPLICATE_API_TOKEN", "REPLICATE_BASE_URL", "HF_HOME", "JOBS_DIR", *PROXIES):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     return folder
@@ -52,6 +61,46 @@ def qie(home: Path) -> Iterator[Callable[..., Ran]]:
         return Ran(result.exit_code, result.stdout, result.stderr)
 
     yield run
+
+
+@pytest.fixture
+def start(home: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `qie` with these words as a process of its own, which is gone in the end."""
+    with ExitStack() as ending:
+
+        def start(*words: object) -> subprocess.Popen[str]:
+            command = [sys.executable, "-m", "qie_desktop", *map(str, words)]
+            process = subprocess.Popen(
+                command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+            )
+            ending.enter_context(process)
+            ending.callback(process.kill)
+            return process
+
+        yield start
+
+
+@pytest.fixture
+def server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReplicateServer]:
+    """A server that everything here is led to, with a token that it takes."""
+    monkeypatch.setenv("REPLICATE_POLL_INTERVAL", "0.02")
+    with ReplicateServer(area_px=SMALL_AREA_PX) as server:
+        for name, value in server.environ.items():
+            monkeypatch.setenv(name, value)
+        yield server
+        assert server.leaked_tokens == []
+
+
+@pytest.fixture
+def ledger(home: Path) -> Callable[[], list[tuple[str, float]]]:
+    """Tells what was spent: each job's id with its cost."""
+
+    def read() -> list[tuple[str, float]]:
+        path = home / "ledger.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [(line["job_id"], line["usd"]) for line in map(json.loads, lines)]
+
+    return read
 
 
 @pytest.fixture

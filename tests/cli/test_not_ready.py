@@ -32,19 +32,21 @@ def test_generating_without_a_model_needs_a_token(qie):
     assert refused.json["error"]["code"] == "credentials_missing"
 
 
-def test_a_token_is_not_told_and_the_cloud_is_not_there_yet(qie, photo, monkeypatch):
-    monkeypatch.setenv("REPLICATE_API_TOKEN", "r8_" + "x" * 37)
+def test_a_token_that_is_not_taken_is_not_told(qie, photo, server, monkeypatch):
+    token = "r8_" + "x" * 37
+    monkeypatch.setenv("REPLICATE_API_TOKEN", token)
 
     refused = qie("edit", photo, "warmer", "--model", "qwen-image-edit")
 
     assert refused.exit_code == 3
+    assert "does not accept the token" in refused.stderr
+    assert "replicate.com/account/api-tokens" in refused.stderr
     assert "r8_" not in refused.stderr + refused.stdout
+    assert not server.created
 
 
-def test_a_token_does_not_keep_a_fresh_machine_from_editing(qie, photo, monkeypatch):
-    monkeypatch.setenv("REPLICATE_API_TOKEN", "r8_" + "x" * 37)
-
-    assert qie("edit", photo, "warmer", "--steps", 1, "--json").json["model"] == "starter"
+def test_where_a_token_is_known_and_no_model_is_installed_the_cloud_is_taken(qie, photo, server):
+    assert qie("edit", photo, "warmer", "--json").json["model"] == "qwen-image-edit"
 
 
 def test_the_local_model_that_is_not_installed_says_how_to_get_on(qie, photo):

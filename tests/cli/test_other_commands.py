@@ -73,6 +73,20 @@ def test_cleanup_tells_the_room_and_names_what_will_go(qie, home, job):
     assert not (home / "jobs" / job["job_id"]).exists()
 
 
+def test_cleanup_deletes_what_the_settings_keep_no_longer(qie, home, job):
+    folder = home / "jobs" / job["job_id"]
+    assert "Nothing to delete" in qie("cleanup", "--expired", "--yes").stdout
+    qie("config", "set", "general.keep_jobs", "30-days")
+    assert "Nothing to delete" in qie("cleanup", "--expired", "--yes").stdout
+    document = json.loads((folder / "metadata.json").read_text())
+    document |= {"created_at": "2020-01-01T00:00:00+00:00", "finished_at": "2020-01-01T00:00:09+00:00"}
+    (folder / "metadata.json").write_text(json.dumps(document))
+    assert job["job_id"] in qie("cleanup", "--expired", input="n\n").stdout
+    assert folder.is_dir()
+    assert "Deleted 1 jobs" in qie("cleanup", "--expired", "--yes").stdout
+    assert not folder.exists()
+
+
 def test_cleanup_takes_one_choice(qie):
     assert qie("cleanup", "--all", "--hours", "2").exit_code == 2
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from qie_desktop.core.cancel import JobCancelled
 from qie_desktop.core.errors import ModelNotInstalled, NotReady, QieError
-from qie_desktop.core.events import Phase, PhaseName, Step
+from qie_desktop.core.events import Phase, PhaseName, Preview, Step
 from qie_desktop.core.memory_fit import WORKING_BYTES, Fit, memory_fit
 from qie_desktop.engines.base import EngineResult
 from qie_desktop.imaging.joining import join_side_by_side
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qie_desktop.core.request import Request
     from qie_desktop.engines.base import EngineTask
     from qie_desktop.engines.local.checkpoint import Checkpoint, CheckpointLocator
+    from qie_desktop.engines.local.inference.caches import EncodingCache
     from qie_desktop.engines.local.inference.device import Device
     from qie_desktop.engines.local.inference.pipeline import Edit, LocalPipeline
 
@@ -50,7 +51,8 @@ class LocalEngine:
     """Runs the catalogue's local models with weights found by a locator.
 
     torch is imported on the inference thread, when the first job runs. The pipeline of the last job stays in
-    memory until another checkpoint is needed or `free` is called.
+    memory until another checkpoint is needed or `free` is called; what its encoders gave, until `free` is
+    called.
     """
 
     def __init__(self, locator: CheckpointLocator, options: LocalOptions | None = None) -> None:
@@ -58,6 +60,7 @@ class LocalEngine:
         self._options = options or LocalOptions()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qie-inference")
         self._pipeline: LocalPipeline | None = None
+        self._cache: EncodingCache | None = None
         self._device: Device | None = None
 
     def readiness(self, spec: ModelSpec, request: Request | None = None) -> QieError | None:
@@ -87,8 +90,8 @@ class LocalEngine:
             raise
 
     async def free(self) -> None:
-        """Let go of the weights, after the job that runs."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._release)
+        """Let go of the weights, and of what the encoders gave, after the job that runs."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._free)
 
     async def close(self) -> None:
         """Let go of the weights and end the inference thread."""
@@ -113,6 +116,8 @@ class LocalEngine:
             _clear_frames(sys.exception())
             if not keep:
                 self._pipeline = None
+            if not self._options.keep_loaded:
+                self._cache = None
             if self._device is not None:
                 self._device.release()
         task.measure("engine_seconds", time.monotonic() - started)
@@ -145,7 +150,8 @@ class LocalEngine:
 
     def _prepared(self, task: EngineTask) -> LocalPipeline:
         """Return the pipeline for the task's checkpoint: the one in memory if it is that one."""
-        from qie_desktop.engines.local.inference.device import choose_device  # noqa: PLC0415 - imports torch
+        from qie_desktop.engines.local.inference.caches import EncodingCache  # noqa: PLC0415 - imports torch
+        from qie_desktop.engines.local.inference.device import choose_device  # noqa: PLC0415
         from qie_desktop.engines.local.inference.pipeline import LocalPipeline  # noqa: PLC0415
         from qie_desktop.engines.local.inference.quiet import quieten_libraries  # noqa: PLC0415
 
@@ -159,8 +165,13 @@ class LocalEngine:
             staged = self._options.memory_policy == "staged" or (
                 self._options.memory_policy == "auto" and not _all_fit(checkpoint, self._device)
             )
-            self._pipeline = LocalPipeline(checkpoint, self._device, staged=staged)
+            self._cache = self._cache or EncodingCache()
+            self._pipeline = LocalPipeline(checkpoint, self._device, staged=staged, cache=self._cache)
         return self._pipeline
+
+    def _free(self) -> None:
+        self._cache = None
+        self._release()
 
     def _release(self) -> None:
         self._pipeline = None
@@ -178,9 +189,9 @@ class _TaskProgress:
         """Tell that a stage has begun or has come to a fraction."""
         self._task.emit(Phase(self._task.job_id, name, fraction, detail))
 
-    def step(self, index: int, total: int, seconds_left: float) -> None:
-        """Tell that a denoising step is done."""
-        self._task.emit(Step(self._task.job_id, index, total, seconds_left))
+    def step(self, index: int, total: int, seconds_left: float, preview: Preview | None = None) -> None:
+        """Tell that a denoising step is done, and what the picture is going to be."""
+        self._task.emit(Step(self._task.job_id, index, total, seconds_left, preview))
 
 
 def _quantisation(request: Request) -> str | None:

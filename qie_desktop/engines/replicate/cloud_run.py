@@ -106,10 +106,12 @@ def _is_worth_repeating(job: CloudJob, prediction: Prediction) -> bool:
 
 async def _let_go(job: CloudJob) -> None:
     """Cancel what runs at Replicate; keep its pictures where it came through: they are paid for."""
-    patience = Patience(CancelToken(), RateLimit(), time.monotonic() + job.options.settle_s)
+    # What was waited for the answer to a create comes out of the same few seconds.
+    limit_s = job.options.settle_s * (1.0 if job.prediction_id is not None else 0.75)
+    patience = Patience(CancelToken(), RateLimit(), time.monotonic() + limit_s)
     calm = job.with_patience(patience)
     with contextlib.suppress(OutOfPatience, Refusal, QieError, Unfinished, TimeoutError):
-        async with asyncio.timeout(job.options.settle_s):
+        async with asyncio.timeout(limit_s):
             if calm.prediction_id is None:
                 await find(calm, patience)
             if calm.prediction_id is not None:

@@ -119,7 +119,7 @@ async def _posted(job: CloudJob, body: JSON) -> Prediction:
     try:
         await asyncio.wait({posting, watching}, return_when=asyncio.FIRST_COMPLETED)
         if not posting.done():
-            await asyncio.wait({posting}, timeout=job.options.settle_s / 2)
+            await asyncio.wait({posting}, timeout=job.options.settle_s / 4)
         if not posting.done():
             raise Unanswered("cancelled")
         return Prediction.of(posting.result())

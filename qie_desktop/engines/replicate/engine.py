@@ -92,5 +92,5 @@ class ReplicateEngine:
 def _no_token(spec: ModelSpec) -> CredentialsMissing:
     return CredentialsMissing(
         f"{spec.name} runs in the cloud and needs a Replicate token.",
-        "Set REPLICATE_API_TOKEN, or edit on this machine: --model starter.",
+        "Set REPLICATE_API_TOKEN, or put the token in Settings or the data folder's .env.",
     )

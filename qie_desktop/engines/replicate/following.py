@@ -82,6 +82,6 @@ async def _looked_up(job: CloudJob, prediction_id: str) -> Prediction:
 def _tell(job: CloudJob, prediction: Prediction, seconds: float) -> None:
     if prediction.status is Status.STARTING:
         cold = seconds >= job.options.cold_after_s
-        job.tell(PhaseName.WAITING, detail="for a machine; this can take minutes" if cold else "")
+        job.tell(PhaseName.WAITING, detail="this can take minutes" if cold else "")
     elif prediction.status is Status.PROCESSING:
         job.tell(PhaseName.RUNNING, prediction.fraction)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, cast
 
 from qie_desktop.core.errors import ContentRefused, ProviderError, QieError
+from qie_desktop.storage.logs import redact
 
 JSON = dict[str, Any]
 
@@ -67,7 +68,7 @@ class Prediction:
             id=found_id,
             status=status,
             outputs=_urls(document.get("output")),
-            error=" ".join(str(document.get("error") or "").split())[:_MAX_ERROR_CHARS],
+            error=redact(" ".join(str(document.get("error") or "").split()))[:_MAX_ERROR_CHARS],
             logs=str(document.get("logs") or ""),
             data_removed=document.get("data_removed") is True,
             model=str(document.get("model") or ""),

@@ -14,6 +14,7 @@ from qie_desktop.core.errors import (
     ProviderError,
     QieError,
 )
+from qie_desktop.storage.logs import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +58,8 @@ class Refusal(Exception):
         except ValueError:
             found = None
         document = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
-        detail = " ".join(str(document.get("detail") or document.get("title") or "").split())
+        # Whatever the other side says, a token that it repeats goes no further.
+        detail = redact(" ".join(str(document.get("detail") or document.get("title") or "").split()))
         wait_s = _wait_s(headers, document, detail) if status == _THROTTLED else 0.0
         return cls(status, detail[:_MAX_DETAIL_CHARS], _fields(document.get("invalid_fields")), wait_s)
 

@@ -37,10 +37,12 @@ SPEC = find_model("qwen-image-edit-2509-gguf")
 class Desk:
     """Collects what an engine does to a job, and on which thread."""
 
-    def __init__(self, tmp_path: Path, on_step=lambda: None, **options: object) -> None:
+    def __init__(
+        self, tmp_path: Path, on_step=lambda: None, prompt: str = "warmer", **options: object
+    ) -> None:
         path = tmp_path / "in.png"
         Image.new("RGB", (80, 64), "teal").save(path)
-        request = build_request(SPEC.id, "warmer", [path], {"quality": "full", "steps": 2, **options})
+        request = build_request(SPEC.id, prompt, [path], {"quality": "full", "steps": 2, **options})
         self.events, self.results, self.threads, self.measured = [], [], set(), {}
         self._on_step = on_step
         self.task = EngineTask(
@@ -109,14 +111,51 @@ def test_nothing_is_kept_where_the_settings_say_so(locator, tmp_path):
 
 
 def test_staged_the_text_encoder_and_the_transformer_take_turns(locator, tmp_path):
-    first, second = Desk(tmp_path), Desk(tmp_path)
+    first, second = Desk(tmp_path), Desk(tmp_path, prompt="cooler")
 
     run(LocalEngine(locator, LocalOptions(memory_policy="staged")), first, second)
 
     assert "text encoder" in second.loaded
     assert "transformer" in second.loaded
     assert "VAE" not in second.loaded
-    assert first.results[0].picture.tobytes() == second.results[0].picture.tobytes()
+
+
+@pytest.mark.parametrize("policy", ["staged", "resident"])
+def test_what_has_been_read_before_is_not_read_again(locator, tmp_path, policy):
+    first, second = Desk(tmp_path), Desk(tmp_path, steps=1)
+    again = Desk(tmp_path)
+
+    run(LocalEngine(locator, LocalOptions(memory_policy=policy)), first, second, again)
+
+    for desk in (second, again):
+        assert desk.loaded == ["engine"]
+        assert PhaseName.ENCODING not in {event.name for event in desk.events if isinstance(event, Phase)}
+    assert first.results[0].picture.tobytes() == again.results[0].picture.tobytes()
+
+
+@pytest.mark.parametrize("how", ["freed", "not kept", "failed"])
+def test_what_the_encoders_gave_is_let_go_of_with_the_weights(locator, tmp_path, how):
+    """But for after a failure: it was not at fault, and is small."""
+    engine = LocalEngine(locator, LocalOptions(keep_loaded=how != "not kept"))
+    failing, desk = Desk(tmp_path), Desk(tmp_path)
+
+    def fail():
+        raise Overflow
+
+    if how == "failed":
+        failing = Desk(tmp_path, on_step=fail)
+
+    async def both():
+        with pytest.raises(Overflow) if how == "failed" else nullcontext():
+            await engine.run(failing.task, CancelToken())
+        if how == "freed":
+            await engine.free()
+        await engine.run(desk.task, CancelToken())
+        await engine.close()
+
+    asyncio.run(both())
+    assert "transformer" in desk.loaded
+    assert ("text encoder" in desk.loaded) == (how != "failed")
 
 
 def test_after_a_cancel_the_next_job_runs(locator, tmp_path):

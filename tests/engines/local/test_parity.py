@@ -23,7 +23,7 @@ class Silent:
     def phase(self, name, fraction=None, detail=""):
         pass
 
-    def step(self, index, total, seconds_left):
+    def step(self, index, total, seconds_left, preview=None):
         pass
 
 

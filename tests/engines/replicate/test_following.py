@@ -204,7 +204,7 @@ def test_phases_tell_of_the_queue_the_machine_and_the_progress(cloud: Cloud, ser
     cloud.run(cloud.job("qwen-image-edit"))
     assert cloud.phases() == ["uploading", "waiting", "running", "downloading", "saving"]
     phases = [event for event in cloud.events if isinstance(event, Phase)]
-    assert any("machine" in phase.detail for phase in phases if phase.name == "waiting")
+    assert any("minutes" in phase.detail for phase in phases if phase.name == "waiting")
     fractions = [phase.fraction for phase in phases if phase.name == "running" and phase.fraction is not None]
     assert fractions == sorted(fractions)
     assert {0.2, 0.4, 0.6, 0.8} & set(fractions)

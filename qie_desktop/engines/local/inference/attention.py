@@ -6,62 +6,80 @@ complex: slow or missing on MPS.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
-from torch import nn
+from diffusers.models.transformers.transformer_qwenimage import QwenEmbedRope
 from torch.nn import functional
 
 if TYPE_CHECKING:
-    from diffusers import QwenImageTransformer2DModel
+    from collections.abc import Sequence
+
     from torch import Tensor
 
-    Rotary = tuple[Tensor, Tensor]
+    Shape = tuple[int, int, int]
 
 SCORES_BYTES = 1_000_000_000
 """How large the scores of one chunk of queries may become where they are materialised."""
 
+_THETA = 10_000
 _FUSED_HEAD_DIM = 128
 """MPS has a fused kernel for this width in half precision; else it materialises all scores in float32."""
 _SCORE_BYTES = 4
 _CACHED_TABLES = 8
 
 
-class RotaryTables(nn.Module):
-    """Cosines and sines of the positions, in place of the model's own complex `pos_embed`.
+class Rotary(NamedTuple):
+    """Cosines and signed sines of all tokens' positions, each float32 `(tokens, 1, width)`.
 
-    The values are those of the model's module, computed on the CPU, split, moved and kept for a few sizes.
+    Both are told for each number of a pair: `x · cosines + swapped x · sines` turns it.
     """
 
-    def __init__(self, positions: nn.Module) -> None:
-        super().__init__()
-        self._positions = positions
-        self._tables: dict[tuple[Any, ...], tuple[Rotary, Rotary]] = {}
+    cosines: Tensor
+    sines: Tensor
 
-    def forward(
-        self, shapes: list[list[tuple[int, int, int]]], max_txt_seq_len: int, device: torch.device
-    ) -> tuple[Rotary, Rotary]:
-        """Return (cosines, sines) for image tokens and for text tokens, each `(tokens, width / 2)`."""
-        key = (*map(tuple, shapes[0]), int(max_txt_seq_len), device)
+
+class RotaryTables:
+    """The rotary tables of picture and text positions, kept for a few sizes.
+
+    The angles are those of diffusers' own module, computed on the CPU.
+    """
+
+    def __init__(self, axes: Sequence[int], device: torch.device) -> None:
+        self._positions = QwenEmbedRope(theta=_THETA, axes_dim=list(axes), scale_rope=True)
+        self._device = device
+        self._tables: dict[tuple[tuple[Shape, ...], tuple[int, ...]], tuple[Rotary, Rotary]] = {}
+
+    def of(self, shapes: tuple[Shape, ...], text_tokens: tuple[int, ...]) -> tuple[Rotary, Rotary]:
+        """Return the tables of picture tokens and of text tokens, for passes of so many text tokens each.
+
+        `shapes` are (frames, height, width) of the target and its references.
+        """
+        key = (shapes, text_tokens)
         if key not in self._tables:
             if len(self._tables) >= _CACHED_TABLES:
                 self._tables.clear()
-            image, text = self._positions(shapes, max_txt_seq_len=max_txt_seq_len, device=torch.device("cpu"))
-            self._tables[key] = (_split(image, device), _split(text, device))
+            angles = [
+                self._positions([list(shapes)], max_txt_seq_len=count, device=torch.device("cpu"))
+                for count in text_tokens
+            ]
+            image, text = (torch.cat(parts) for parts in zip(*angles, strict=True))
+            self._tables[key] = (_as_real(image, self._device), _as_real(text, self._device))
         return self._tables[key]
 
 
-def _split(frequencies: Tensor, device: torch.device) -> Rotary:
+def _as_real(frequencies: Tensor, device: torch.device) -> Rotary:
     real = torch.view_as_real(frequencies).float()
-    return real[..., 0].contiguous().to(device), real[..., 1].contiguous().to(device)
+    cosines = real[..., 0].repeat_interleave(2, dim=-1)
+    sines = torch.stack([-real[..., 1], real[..., 1]], dim=-1).flatten(-2)
+    return Rotary(*(table[:, None].contiguous().to(device) for table in (cosines, sines)))
 
 
 def rotate(x: Tensor, rotary: Rotary) -> Tensor:
-    """Turn pairs of neighbouring values of `x` `(batch, tokens, heads, width)` by the tables' angles."""
-    cosines, sines = (table[None, :, None, :] for table in rotary)
-    first, second = x.float().unflatten(-1, (-1, 2)).unbind(-1)
-    turned = torch.stack((first * cosines - second * sines, first * sines + second * cosines), dim=-1)
-    return turned.flatten(-2).type_as(x)
+    """Turn pairs of neighbouring values of `x` `(…, tokens, heads, width)` by the tables' angles."""
+    wide = x.float()
+    swapped = wide.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
+    return torch.addcmul(wide * rotary.cosines, swapped, rotary.sines).type_as(x)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, scores_bytes: int | None = None) -> Tensor:
@@ -84,58 +102,6 @@ def scores_budget(query: Tensor) -> int | None:
     return SCORES_BYTES if query.device.type == "mps" and not fused else None
 
 
-class JointAttention:
-    """Attention of one block over text and image tokens together; an attention processor of diffusers.
-
-    Batch 1, nothing padded: a mask would keep the fused kernels of MPS and CUDA from being taken.
-    """
-
-    def __call__(  # noqa: PLR0913, PLR0917 - as diffusers calls it
-        self,
-        attn: Any,
-        hidden_states: Tensor,
-        encoder_hidden_states: Tensor,
-        encoder_hidden_states_mask: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        image_rotary_emb: tuple[Rotary, Rotary] | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Return what image tokens and text tokens take from all of them. Raises ValueError for a mask."""
-        masks = (encoder_hidden_states_mask, attention_mask)
-        if any(mask is not None for mask in masks) or image_rotary_emb is None:
-            raise ValueError("joint attention takes positions, and no mask")
-        image_rotary, text_rotary = image_rotary_emb
-        width = attn.inner_dim // attn.heads
-
-        def heads(x: Tensor) -> Tensor:
-            return x.unflatten(-1, (-1, width))
-
-        image, text = hidden_states, encoder_hidden_states
-        queries = torch.cat(
-            [
-                rotate(attn.norm_added_q(heads(attn.add_q_proj(text))), text_rotary),
-                rotate(attn.norm_q(heads(attn.to_q(image))), image_rotary),
-            ],
-            dim=1,
-        )
-        keys = torch.cat(
-            [
-                rotate(attn.norm_added_k(heads(attn.add_k_proj(text))), text_rotary),
-                rotate(attn.norm_k(heads(attn.to_k(image))), image_rotary),
-            ],
-            dim=1,
-        )
-        values = torch.cat([heads(attn.add_v_proj(text)), heads(attn.to_v(image))], dim=1)
-        queries, keys, values = (part.transpose(1, 2) for part in (queries, keys, values))
-        attended = attend(queries, keys, values, scores_budget(queries))
-        attended = attended.transpose(1, 2).flatten(2).type_as(image)
-        text_count = text.shape[1]
-        return attn.to_out[0](attended[:, text_count:]), attn.to_add_out(attended[:, :text_count])
-
-
-def use_joint_attention(model: QwenImageTransformer2DModel) -> None:
-    """Give every block of a transformer this attention, and the model these rotary tables."""
-    # diffusers' annotations name its own classes alone.
-    parts = cast("Any", model)
-    parts.pos_embed = RotaryTables(parts.pos_embed)
-    for block in parts.transformer_blocks:
-        block.attn.set_processor(JointAttention())
+def axes_of(config: dict[str, object]) -> tuple[int, ...]:
+    """Return how a head's width is shared among frames, height and width by a transformer's config."""
+    return tuple(cast("Sequence[int]", config["axes_dims_rope"]))

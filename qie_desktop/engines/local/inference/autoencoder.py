@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKLQwenImage
 from PIL import Image
 
-from qie_desktop.core.errors import CheckpointMismatch, NonFiniteLatents
-from qie_desktop.engines.local.inference.completeness import check_complete
+from qie_desktop.core.errors import NonFiniteLatents
 from qie_desktop.engines.local.inference.interruption import interruptible
+from qie_desktop.engines.local.inference.vae_2d import VaeConfig, load_vae
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -30,26 +29,15 @@ class Autoencoder:
     Source: `_encode_vae_image` and the end of `__call__` of diffusers' QwenImageEditPlusPipeline.
     """
 
-    def __init__(self, folder: Path, device: Device) -> None:
+    def __init__(self, folder: Path, device: Device, tile_bytes: int | None = None) -> None:
         """Load the VAE from its folder in a checkpoint."""
+        self.tile_bytes = tile_bytes
+        """What activations may take at a time: beyond it they are computed in tiles. None: whatever it is."""
         self._device = device
-        # diffusers' annotations are narrower than what the class is.
-        self._vae, report = cast(
-            "tuple[Any, Any]",
-            AutoencoderKLQwenImage.from_pretrained(
-                folder, torch_dtype=device.dtype, local_files_only=True, output_loading_info=True
-            ),
-        )
-        check_complete("VAE", report)
-        self._vae.to(device.device).eval().requires_grad_(requires_grad=False)
-        config = self._vae.config
-        self.channels = int(config.z_dim)
-        self.scale = 2 ** len(config.temperal_downsample)
-        if len(config.latents_mean) != self.channels or len(config.latents_std) != self.channels:
-            raise CheckpointMismatch(
-                f"The VAE has {self.channels} latent channels but statistics for {len(config.latents_mean)}.",
-                "Use the vae folder of Qwen/Qwen-Image-Edit-2509.",
-            )
+        config = VaeConfig.read(folder)
+        self._vae = load_vae(folder, config, device)
+        self.channels = config.latent_channels
+        self.scale = config.scale
         shape = (1, self.channels, 1, 1)
         self._mean = torch.tensor(config.latents_mean, device=device.device).reshape(shape)
         self._std = torch.tensor(config.latents_std, device=device.device).reshape(shape)
@@ -58,7 +46,7 @@ class Autoencoder:
         """Return the float32 latents `(1, C, H/8, W/8)` of an RGB picture; its sides are multiples of 16."""
         # Divided as the stock pipeline divides it, so that the numbers are the same.
         pixels = torch.from_numpy(np.asarray(picture, dtype=np.float32) / 255.0).permute(2, 0, 1)
-        pixels = (2.0 * pixels - 1.0)[None, :, None].to(self._device.device, self._device.dtype)
+        pixels = (2.0 * pixels - 1.0)[None].to(self._device.device, self._device.dtype)
         latents = self._encode(pixels, cancel)
         if not torch.isfinite(latents).all() and self._device.dtype != torch.float32:
             with self._in_float32():
@@ -86,12 +74,17 @@ class Autoencoder:
                 "The picture could not be decoded: the VAE gave values that are not numbers.",
                 "Try another seed; if it happens again, the checkpoint's vae folder is damaged.",
             )
-        values = (pixels.float() * 0.5 + 0.5).clamp(0, 1).permute(1, 2, 0).cpu().numpy()
-        return Image.fromarray((values * 255).round().astype(np.uint8), "RGB")
+        values = ((pixels.float() * 0.5 + 0.5).clamp_(0, 1) * 255).round_().to(torch.uint8)
+        return Image.fromarray(values[0].permute(1, 2, 0).contiguous().cpu().numpy(), "RGB")
 
     def _encode(self, pixels: Tensor, cancel: CancelToken) -> Tensor:
-        with interruptible(self._vae.encoder, cancel), self._caches_cleared():
-            return self._vae.encode(pixels).latent_dist.mode()[:, :, 0].float()
+        with interruptible(self._vae.encoder, cancel):
+            return self._vae.encode(pixels, self.tile_bytes).float()
+
+    def _decode(self, latents: Tensor, dtype: torch.dtype, cancel: CancelToken) -> Tensor:
+        """Return the pixels `(1, 3, H, W)`, about from -1 to 1."""
+        with interruptible(self._vae.decoder, cancel):
+            return self._vae.decode((latents * self._std + self._mean).to(dtype), self.tile_bytes)
 
     @contextmanager
     def _in_float32(self) -> Generator[None]:
@@ -101,16 +94,3 @@ class Autoencoder:
             yield
         finally:
             self._vae.to(self._device.dtype)
-
-    def _decode(self, latents: Tensor, dtype: torch.dtype, cancel: CancelToken) -> Tensor:
-        values = (latents * self._std + self._mean)[:, :, None].to(dtype)
-        with interruptible(self._vae.decoder, cancel), self._caches_cleared():
-            return self._vae.decode(values, return_dict=False)[0][0, :, 0]
-
-    @contextmanager
-    def _caches_cleared(self) -> Generator[None]:
-        """Let go of what the causal convolutions keep for a next frame, also after a cancel."""
-        try:
-            yield
-        finally:
-            self._vae.clear_cache()

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 import torch
 
 from qie_desktop.core.errors import NonFiniteLatents
-from qie_desktop.engines.local.inference.interruption import interruptible
 from qie_desktop.engines.local.inference.latents import PATCH, pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from qie_desktop.core.cancel import CancelToken
     from qie_desktop.engines.local.inference.schedule import Schedule
+    from qie_desktop.engines.local.inference.transformer import EditTransformer
 
 _TIMESTEPS = 1000
 """The transformer takes timesteps as a fraction of this."""
@@ -44,7 +44,7 @@ class Conditions:
 
 @torch.inference_mode()
 def denoise(
-    transformer: nn.Module,
+    transformer: EditTransformer,
     schedule: Schedule,
     conditions: Conditions,
     cancel: CancelToken,
@@ -58,34 +58,28 @@ def denoise(
     """
     device, dtype = conditions.prompt.device, conditions.prompt.dtype
     pictures = (conditions.noise, *conditions.references)
-    shapes = [(1, picture.shape[-2] // PATCH, picture.shape[-1] // PATCH) for picture in pictures]
+    shapes = tuple((1, picture.shape[-2] // PATCH, picture.shape[-1] // PATCH) for picture in pictures)
     latents = pack(conditions.noise.to(device))
     references = [pack(reference).to(dtype) for reference in conditions.references]
     passes = [hidden for hidden in (conditions.prompt, conditions.negative) if hidden is not None]
+    texts = [transformer.embed_text(hidden) for hidden in passes]
     total = len(schedule.timesteps)
-    with interruptible(transformer, cancel):
-        for index, timestep in enumerate(schedule.timesteps, start=1):
-            tokens = torch.cat([latents.to(dtype), *references], dim=1)
-            predictions = [
-                transformer(
-                    hidden_states=tokens,
-                    encoder_hidden_states=hidden,
-                    timestep=timestep.expand(1).to(dtype) / _TIMESTEPS,
-                    img_shapes=[shapes],
-                    return_dict=False,
-                )[0][:, : latents.shape[1]].float()
-                for hidden in passes
-            ]
-            velocity = predictions[0]
-            if conditions.negative is not None:
-                velocity = _guided(velocity, predictions[1], conditions.guidance)
-            latents = schedule.step(velocity, timestep, latents)
-            if not torch.isfinite(latents).all():
-                raise NonFiniteLatents(
-                    f"The numbers overflowed at step {index} of {total}: the picture would be black.",
-                    "Try another seed or fewer steps; if it happens again, choose another quantisation.",
-                )
-            on_step(index, total)
+    timesteps = torch.stack(schedule.timesteps).to(dtype) / _TIMESTEPS
+    modulations = transformer.modulations(timesteps, cancel)
+    for index, timestep in enumerate(schedule.timesteps):
+        tokens = torch.cat([latents.to(dtype), *references], dim=1)
+        predictions = transformer.predict(tokens, texts, shapes, modulations, index, cancel)
+        velocity = predictions[0][:, : latents.shape[1]].float()
+        if conditions.negative is not None:
+            unconditional = predictions[1][:, : latents.shape[1]].float()
+            velocity = _guided(velocity, unconditional, conditions.guidance)
+        latents = schedule.step(velocity, timestep, latents)
+        if not torch.isfinite(latents).all():
+            raise NonFiniteLatents(
+                f"The numbers overflowed at step {index + 1} of {total}: the picture would be black.",
+                "Try another seed or fewer steps; if it happens again, choose another quantisation.",
+            )
+        on_step(index + 1, total)
     height, width = conditions.noise.shape[-2:]
     return unpack(latents, height, width)
 

@@ -56,9 +56,16 @@ def _half(field: torch.Tensor) -> torch.Tensor:
     return field.view(torch.float16).float()
 
 
-@cache
 def _shifts(bits: int, device: torch.device) -> torch.Tensor:
+    """Return how far to shift; kept, but where it is compiled: there it costs nothing."""
+    return _new_shifts(bits, device) if torch.compiler.is_compiling() else _kept_shifts(bits, device)
+
+
+def _new_shifts(bits: int, device: torch.device) -> torch.Tensor:
     return torch.arange(0, 8, bits, dtype=torch.uint8, device=device).reshape(1, 1, -1, 1)
+
+
+_kept_shifts = cache(_new_shifts)
 
 
 def _unpack(field: torch.Tensor, bits: int, run: int) -> torch.Tensor:

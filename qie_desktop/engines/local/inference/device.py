@@ -36,6 +36,13 @@ class Device:
             return torch.cuda.mem_get_info(self.device)[1]
         return psutil.virtual_memory().total
 
+    def synchronize(self) -> None:
+        """Wait until everything that was asked of the device is done."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
+
     def release(self) -> None:
         """Collect garbage and give the device's cached memory back."""
         gc.collect()

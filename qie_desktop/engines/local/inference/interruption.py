@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
     from qie_desktop.core.cancel import CancelToken
 
@@ -20,11 +20,10 @@ def interruptible(model: nn.Module, cancel: CancelToken) -> Generator[None]:
 
     Layers are the entries of the model's module lists, such as its transformer blocks.
     """
-    keep_pace = _pace(next((parameter.device for parameter in model.parameters()), torch.device("cpu")))
+    pacer = Pacer(next((parameter.device for parameter in model.parameters()), torch.device("cpu")), cancel)
 
     def _check(*_: object) -> None:
-        keep_pace()
-        cancel.raise_if_cancelled()
+        pacer.check()
 
     layers = [layer for modules in model.modules() if isinstance(modules, nn.ModuleList) for layer in modules]
     handles = [layer.register_forward_pre_hook(_check) for layer in layers]
@@ -36,20 +35,22 @@ def interruptible(model: nn.Module, cancel: CancelToken) -> Generator[None]:
             handle.remove()
 
 
-def _pace(device: torch.device) -> Callable[[], None]:
-    """Return what keeps a GPU at most one layer behind.
+class Pacer:
+    """To be asked before each layer: keeps a GPU at most one layer behind, and stops when it is cancelled.
 
     Work is queued there, not done: without it a whole step may lie ahead of a cancel that is noticed at once.
     """
-    if device.type not in {"cuda", "mps"}:
-        return lambda: None
-    before: torch.cuda.Event | torch.mps.Event | None = None
 
-    def keep_pace() -> None:
-        nonlocal before
-        if before is not None:
-            before.synchronize()
-        before = torch.cuda.Event() if device.type == "cuda" else torch.mps.Event()
-        before.record()
+    def __init__(self, device: torch.device, cancel: CancelToken) -> None:
+        self._kind = device.type
+        self._cancel = cancel
+        self._before: torch.cuda.Event | torch.mps.Event | None = None
 
-    return keep_pace
+    def check(self) -> None:
+        """Wait for the layer before the last. Raises JobCancelled once the token is set."""
+        if self._kind in {"cuda", "mps"}:
+            if self._before is not None:
+                self._before.synchronize()
+            self._before = torch.cuda.Event() if self._kind == "cuda" else torch.mps.Event()
+            self._before.record()
+        self._cancel.raise_if_cancelled()

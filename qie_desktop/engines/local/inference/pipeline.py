@@ -11,26 +11,35 @@ import torch
 from qie_desktop.core.events import PhaseName
 from qie_desktop.core.geometry import Size, WorkingPlan, plan_working
 from qie_desktop.engines.local.inference.autoencoder import Autoencoder
+from qie_desktop.engines.local.inference.caches import (
+    EncodingCache,
+    PictureKey,
+    PromptKey,
+    Weights,
+    content_hash,
+)
 from qie_desktop.engines.local.inference.conditioning import TextConditioner
 from qie_desktop.engines.local.inference.denoising import Conditions, denoise
 from qie_desktop.engines.local.inference.failures import computing, loading
+from qie_desktop.engines.local.inference.gguf_weights import load_transformer
 from qie_desktop.engines.local.inference.latents import PATCH, draw_noise
+from qie_desktop.engines.local.inference.preview import Prediction, PreviewMaker, fit_colours
 from qie_desktop.engines.local.inference.schedule import Schedule
-from qie_desktop.engines.local.inference.transformer import load_transformer
 from qie_desktop.imaging.fitting import from_working, to_working
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    from diffusers import QwenImageTransformer2DModel
     from PIL import Image
     from torch import Tensor
 
     from qie_desktop.core.cancel import CancelToken
+    from qie_desktop.core.events import Preview
     from qie_desktop.core.model import LocalSpec
     from qie_desktop.engines.local.checkpoint import Checkpoint
     from qie_desktop.engines.local.inference.device import Device
+    from qie_desktop.engines.local.inference.transformer import EditTransformer
 
     class Progress(Protocol):
         """What the pipeline tells while it works."""
@@ -39,8 +48,8 @@ if TYPE_CHECKING:
             """Tell that a stage has begun or has come to a fraction."""
             ...
 
-        def step(self, index: int, total: int, seconds_left: float) -> None:
-            """Tell that a denoising step is done."""
+        def step(self, index: int, total: int, seconds_left: float, preview: Preview | None = None) -> None:
+            """Tell that a denoising step is done, and what the picture is going to be."""
             ...
 
 
@@ -64,18 +73,30 @@ class Edit:
 class LocalPipeline:
     """The components of one checkpoint on one device, kept between edits until they are let go.
 
-    With `staged`, the text encoder and the transformer are never in memory together. Use it from one thread.
-    After an exception it can be used again.
+    With `staged`, the text encoder and the transformer are never in memory together. What the encoders gave
+    is kept in `cache`, which may be shared with other pipelines of the thread; `tile_bytes` is what the VAE's
+    activations may take at a time (see Autoencoder). Use it from one thread. After an exception it can be
+    used again.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: Device, *, staged: bool = False) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        device: Device,
+        *,
+        staged: bool = False,
+        cache: EncodingCache | None = None,
+        tile_bytes: int | None = None,
+    ) -> None:
         self.checkpoint = checkpoint
         self.device = device
         self.staged = staged
+        self._cache = EncodingCache() if cache is None else cache
+        self._tile_bytes = tile_bytes
         self.latents: Tensor | None = None
         self._conditioner: TextConditioner | None = None
         self._autoencoder: Autoencoder | None = None
-        self._transformer: QwenImageTransformer2DModel | None = None
+        self._transformer: EditTransformer | None = None
 
     @torch.inference_mode()
     def edit(self, edit: Edit, local: LocalSpec, progress: Progress, cancel: CancelToken) -> Image.Image:
@@ -89,48 +110,79 @@ class LocalPipeline:
             plan_working(Size(*picture.size), local.working_area_px, local.max_side_px, local.grid_px)
             for picture in edit.pictures
         ]
-        prompt, negative = self._encode_text(edit, progress, cancel)
-        references = self._encode_pictures(edit, plans, progress, cancel)
+        hashes = tuple(content_hash(picture) for picture in edit.pictures)
+        prompt, negative = self._encode_text(edit, hashes, progress, cancel)
+        references, colours = self._encode_pictures(edit, hashes, plans, progress, cancel)
+        height, width = references[0].shape[-2:]
+        preview = PreviewMaker(colours, Size(width, height), plans[0])
         noise = draw_noise(edit.seed, *references[0].shape[1:])
         conditions = Conditions(noise, prompt, negative, references, edit.guidance)
-        self.latents = self._denoise(edit, conditions, progress, cancel)
+        self.latents = self._denoise(edit, conditions, preview, progress, cancel)
+        vae = self._vae(progress)
         progress.phase(PhaseName.DECODING)
         with computing("decoding the picture"):
-            working = self._vae(progress).decode(
+            working = vae.decode(
                 self.latents, cancel, lambda: progress.phase(PhaseName.DECODING, detail="in full precision")
             )
         return from_working(working, plans[0])
 
     def _encode_text(
-        self, edit: Edit, progress: Progress, cancel: CancelToken
+        self, edit: Edit, hashes: tuple[bytes, ...], progress: Progress, cancel: CancelToken
     ) -> tuple[Tensor, Tensor | None]:
-        if self._conditioner is None:
-            cancel.raise_if_cancelled()
-            self._make_room("_transformer")
-            progress.phase(PhaseName.LOADING, detail="text encoder")
-            with loading("text encoder"):
-                self._conditioner = TextConditioner(self.checkpoint.folder, self.device)
-        progress.phase(PhaseName.ENCODING, detail="prompt")
-        pictures = list(edit.pictures)
+        """Return the hidden states of the prompt and, where there are two passes, of the negative prompt."""
+        texts = (edit.prompt, edit.negative_prompt)[: edit.passes]
+        weights = self._weights("text_encoder", "tokenizer", "processor")
+
+        def encoder() -> Callable[[int], tuple[Tensor]]:
+            conditioner = self._text_encoder(progress, cancel)
+            progress.phase(PhaseName.ENCODING, detail="prompt")
+            return lambda index: (conditioner.encode(texts[index], list(edit.pictures), cancel),)
+
         with computing("reading the prompt"):
-            prompt = self._conditioner.encode(edit.prompt, pictures, cancel)
-            if edit.passes == 1:
-                return prompt, None
-            return prompt, self._conditioner.encode(edit.negative_prompt, pictures, cancel)
+            keys = [PromptKey(weights, text, hashes) for text in texts]
+            hidden = [states for (states,) in self._cache.recall(keys, self.device.device, encoder)]
+        return hidden[0], hidden[1] if edit.passes > 1 else None
 
     def _encode_pictures(
-        self, edit: Edit, plans: list[WorkingPlan], progress: Progress, cancel: CancelToken
-    ) -> tuple[Tensor, ...]:
+        self,
+        edit: Edit,
+        hashes: tuple[bytes, ...],
+        plans: list[WorkingPlan],
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Return the latents of all pictures, and the colours that the first one's stand for."""
         cancel.raise_if_cancelled()
-        vae = self._vae(progress)
-        progress.phase(PhaseName.ENCODING, detail="pictures")
-        with computing("encoding the pictures"):
-            return tuple(
-                vae.encode(to_working(picture, plan), cancel)
-                for picture, plan in zip(edit.pictures, plans, strict=True)
-            )
+        weights = self._weights("vae")
 
-    def _denoise(self, edit: Edit, conditions: Conditions, progress: Progress, cancel: CancelToken) -> Tensor:
+        def encoder() -> Callable[[int], tuple[Tensor, Tensor]]:
+            vae = self._vae(progress)
+            progress.phase(PhaseName.ENCODING, detail="pictures")
+
+            def encode(index: int) -> tuple[Tensor, Tensor]:
+                working = to_working(edit.pictures[index], plans[index])
+                latents = vae.encode(working, cancel)
+                return latents, fit_colours(latents, working).to(latents.device)
+
+            return encode
+
+        with computing("encoding the pictures"):
+            keys = [PictureKey(weights, *each) for each in zip(hashes, plans, strict=True)]
+            encoded = self._cache.recall(keys, self.device.device, encoder)
+        return tuple(latents for latents, _ in encoded), encoded[0][1]
+
+    def _weights(self, *parts: str) -> Weights:
+        with loading("checkpoint"):
+            return Weights.of(self.device, *(self.checkpoint.part(part) for part in parts))
+
+    def _denoise(
+        self,
+        edit: Edit,
+        conditions: Conditions,
+        preview: PreviewMaker,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> Tensor:
         if self._transformer is None:
             self._make_room("_conditioner")
             progress.phase(PhaseName.LOADING, 0.0, "transformer")
@@ -147,7 +199,7 @@ class LocalPipeline:
             schedule = Schedule(folder, edit.steps, token_count, self.device.device)
         progress.phase(PhaseName.DENOISING)
         with computing("denoising"):
-            return denoise(self._transformer, schedule, conditions, cancel, _timed(progress))
+            return denoise(self._transformer, schedule, conditions, cancel, _telling(progress, preview))
 
     def _make_room(self, component: Literal["_conditioner", "_transformer"]) -> None:
         """Let go of a component before another is loaded, where both are not to be in memory together."""
@@ -155,19 +207,32 @@ class LocalPipeline:
             setattr(self, component, None)
             self.device.release()
 
+    def _text_encoder(self, progress: Progress, cancel: CancelToken) -> TextConditioner:
+        if self._conditioner is None:
+            cancel.raise_if_cancelled()
+            self._make_room("_transformer")
+            progress.phase(PhaseName.LOADING, detail="text encoder")
+            with loading("text encoder"):
+                self._conditioner = TextConditioner(self.checkpoint.folder, self.device)
+        return self._conditioner
+
     def _vae(self, progress: Progress) -> Autoencoder:
         if self._autoencoder is None:
             progress.phase(PhaseName.LOADING, detail="VAE")
             with loading("VAE"):
-                self._autoencoder = Autoencoder(self.checkpoint.part("vae"), self.device)
+                self._autoencoder = Autoencoder(self.checkpoint.part("vae"), self.device, self._tile_bytes)
         return self._autoencoder
 
 
-def _timed(progress: Progress) -> Callable[[int, int], None]:
-    """Return a step callback that adds the seconds left, from the mean step so far."""
+def _telling(progress: Progress, preview: PreviewMaker) -> Callable[..., None]:
+    """Return what is to be called after each step, with what it predicted if that is to be shown.
+
+    It adds the seconds left, from the mean step so far.
+    """
     started = time.monotonic()
 
-    def on_step(index: int, total: int) -> None:
-        progress.step(index, total, (time.monotonic() - started) / index * (total - index))
+    def on_step(index: int, total: int, prediction: Prediction | None = None) -> None:
+        left = (time.monotonic() - started) / index * (total - index)
+        progress.step(index, total, left, None if prediction is None else preview(*prediction))
 
     return on_step

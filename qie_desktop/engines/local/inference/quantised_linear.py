@@ -1,8 +1,8 @@
-"""A linear layer that keeps its weights as GGUF blocks and dequantises them when it runs."""
+"""Linear layers that keep their weights as GGUF blocks and dequantise them when they run."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import nn
@@ -13,12 +13,54 @@ from qie_desktop.engines.local.inference.dequantisation import dequantise
 if TYPE_CHECKING:
     from torch import Tensor
 
+NUMBERS = ""
+"""The type of weights that are kept as they are used."""
+
+
+class LowRank(NamedTuple):
+    """A side path beside a layer: `x downᵀ upᵀ · strength`, as a LoRA file gives it.
+
+    `down` is `(rank, in_features)`, `up` `(out_features, rank)`. It is added when the layer runs, never
+    fused: quantised weights have no room for it.
+    """
+
+    down: Tensor
+    up: Tensor
+    strength: float
+
+
+class LinearWeights(NamedTuple):
+    """What a linear layer needs: a tuple, so that a compiled function takes all layers alike.
+
+    `blocks` is uint8 `(out_features, bytes of a row)` of the GGUF type `type_name`; or, with `NUMBERS`, the
+    weights themselves `(out_features, in_features)`.
+    """
+
+    blocks: Tensor
+    type_name: str
+    bias: Tensor | None = None
+    low_rank: tuple[LowRank, ...] = ()
+
+
+def linear(x: Tensor, weights: LinearWeights) -> Tensor:
+    """Return `x Wᵀ + b`: from `(…, in_features)` to `(…, out_features)`, of the type of `x`.
+
+    Of quantised weights the numbers exist only while this runs.
+    """
+    numbers = weights.blocks
+    if weights.type_name != NUMBERS:
+        numbers = dequantise(weights.blocks, weights.type_name, x.dtype)
+    result = functional.linear(x, numbers, weights.bias)
+    for side in weights.low_rank:
+        path = functional.linear(functional.linear(x, side.down), side.up)
+        result = torch.add(result, path, alpha=side.strength)
+    return result
+
 
 class QuantisedLinear(nn.Module):
-    """`y = x Wᵀ + b` with W in blocks of a GGUF type.
+    """`nn.Linear` with its weights in blocks of a GGUF type; see `LinearWeights`.
 
-    `blocks` is uint8 `(out_features, bytes of a row)`; the weights exist in the type of `x` only while the
-    layer runs. The blocks are a buffer and keep their type when the module is moved or cast.
+    The blocks are a buffer and keep their type when the module is moved or cast.
     """
 
     blocks: Tensor
@@ -34,8 +76,7 @@ class QuantisedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x Wᵀ + b`: from `(…, in_features)` to `(…, out_features)`, of the type of `x`."""
-        weight = dequantise(self.blocks, self.type_name, x.dtype)
-        return functional.linear(x, weight, self.bias)
+        return linear(x, LinearWeights(self.blocks, self.type_name, self.bias))
 
     def extra_repr(self) -> str:
         """Describe the layer as `nn.Linear` does."""

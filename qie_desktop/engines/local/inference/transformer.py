@@ -1,103 +1,173 @@
-"""The transformer: diffusers' class with its weights streamed from a GGUF file."""
+"""The transformer: what diffusers' QwenImageTransformer2DModel computes, from a GGUF file's own blocks.
+
+Source: its `forward`, in diffusers 0.42. The tokens of both passes of guidance go through the blocks
+together, see `blocks.py`; modulation is worked out ahead, see `modulation.py`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol
 
 import torch
-from accelerate import init_empty_weights
-from diffusers import QwenImageTransformer2DModel
-from torch import nn
+from diffusers.models.embeddings import get_timestep_embedding
+from torch.nn import functional
 
-from qie_desktop.core.errors import CheckpointDamaged, CheckpointMismatch
-from qie_desktop.engines.local.checkpoint import read_json
-from qie_desktop.engines.local.gguf_file import GgufFile, GgufTensor, read_gguf
-from qie_desktop.engines.local.inference.attention import use_joint_attention
-from qie_desktop.engines.local.inference.completeness import some
-from qie_desktop.engines.local.inference.dequantisation import dequantise
-from qie_desktop.engines.local.inference.quantised_linear import QuantisedLinear, keeps_blocks
+from qie_desktop.engines.local.inference.attention import RotaryTables
+from qie_desktop.engines.local.inference.blocks import (
+    EAGER,
+    EPSILON,
+    BlockWeights,
+    Passes,
+    StreamWeights,
+    run_block,
+)
+from qie_desktop.engines.local.inference.interruption import Pacer
+from qie_desktop.engines.local.inference.modulation import ModulationCache, Modulations
+from qie_desktop.engines.local.inference.quantised_linear import LinearWeights, linear
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from io import BufferedReader
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
     from qie_desktop.core.cancel import CancelToken
-    from qie_desktop.engines.local.checkpoint import Checkpoint
+    from qie_desktop.engines.local.inference.attention import Shape
     from qie_desktop.engines.local.inference.device import Device
 
+_TIME_CHANNELS = 256
+_TIME_SCALE = 1000.0
+_STREAMS = {
+    "image": ("to_q", "to_k", "to_v", "norm_q", "norm_k", "to_out.0", "img_mlp"),
+    "text": (
+        "add_q_proj",
+        "add_k_proj",
+        "add_v_proj",
+        "norm_added_q",
+        "norm_added_k",
+        "to_add_out",
+        "txt_mlp",
+    ),
+}
 
-def load_transformer(
-    checkpoint: Checkpoint, device: Device, cancel: CancelToken, progress: Callable[[float], None]
-) -> QwenImageTransformer2DModel:
-    """Build the transformer of a checkpoint and stream its weights, tensor by tensor, to the device.
 
-    At no time is there more in memory than the weights and the largest tensor. `progress` is called with the
-    fraction of bytes read. Raises CheckpointMismatch when the GGUF file and the folder's config do not belong
-    together, CheckpointDamaged when the file ends too early, JobCancelled between two tensors.
+class Weights(Protocol):
+    """Where the weights come from: a file, or nowhere at all for a measurement."""
+
+    @property
+    def block_count(self) -> int:
+        """How many blocks there are."""
+        ...
+
+    def linear(self, name: str) -> LinearWeights:
+        """Return a layer's weights and bias on the device."""
+        ...
+
+    def vector(self, name: str) -> Tensor:
+        """Return a tensor of numbers on the device, in the type that is computed in."""
+        ...
+
+
+class EditTransformer:
+    """The transformer on its device. Use it from one thread, under `torch.inference_mode`.
+
+    `modulation_weights` gives the modulation layers by name, whenever a new schedule needs them.
     """
-    gguf = read_gguf(checkpoint.transformer)
-    config = read_json(checkpoint.part("transformer") / "config.json")
-    with init_empty_weights():
-        model = cast("QwenImageTransformer2DModel", QwenImageTransformer2DModel.from_config(config))
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    gguf.check_config(config)
-    _check_belongs(gguf, expected)
-    total, done = max(1, gguf.byte_count), 0
-    with gguf.path.open("rb") as file:
-        for name in expected:
-            cancel.raise_if_cancelled()
-            tensor = gguf.tensors[name]
-            _place(model, tensor, _read(file, tensor), device)
-            done += tensor.byte_count
-            progress(done / total)
-    use_joint_attention(model)
-    return model.eval().requires_grad_(requires_grad=False)
 
-
-def _check_belongs(gguf: GgufFile, expected: dict[str, tuple[int, ...]]) -> None:
-    """Compare names and shapes of the file's tensors with those of the model."""
-    file, hint = gguf.path.name, "Use the folder and the file of the same model."
-    missing = sorted(expected.keys() - gguf.tensors.keys())
-    if missing:
-        raise CheckpointMismatch(f"{file} lacks {len(missing)} tensors: {some(missing)}.", hint)
-    wrong = sorted(
-        f"{name} {gguf.tensors[name].shape} instead of {shape}"
-        for name, shape in expected.items()
-        if gguf.tensors[name].shape != shape
-    )
-    if wrong:
-        raise CheckpointMismatch(f"{file} has tensors of other shapes: {some(wrong)}.", hint)
-
-
-def _read(file: BufferedReader, tensor: GgufTensor) -> Tensor:
-    """Read a tensor's bytes, `(rows, bytes of a row)`.
-
-    Read rather than mapped: pages of a map count as this process's memory until the system takes them back.
-    """
-    raw = torch.empty(tensor.byte_count, dtype=torch.uint8)
-    file.seek(tensor.offset)
-    if file.readinto(cast("bytearray", raw.numpy())) != tensor.byte_count:
-        raise CheckpointDamaged(
-            f"The GGUF file ends within {tensor.name}.", "Download it again: it is cut off."
+    def __init__(
+        self,
+        weights: Weights,
+        modulation_weights: Callable[[str], LinearWeights],
+        axes: Sequence[int],
+        device: Device,
+        cancel: CancelToken,
+    ) -> None:
+        """Read all weights. Raises JobCancelled between two blocks, and what reading raises."""
+        self._device = device
+        self._rotary = RotaryTables(axes, device.device)
+        self._image_in = weights.linear("img_in")
+        self._text_in = weights.linear("txt_in")
+        self._text_norm = weights.vector("txt_norm.weight")
+        self._time = tuple(
+            weights.linear(f"time_text_embed.timestep_embedder.linear_{number}") for number in (1, 2)
         )
-    rows = tensor.shape[0] if len(tensor.shape) > 1 else 1
-    return raw.reshape(rows, -1)
+        self._out = weights.linear("proj_out")
+        self.blocks: list[BlockWeights] = []
+        for number in range(weights.block_count):
+            cancel.raise_if_cancelled()
+            self.blocks.append(_block(weights, f"transformer_blocks.{number}"))
+        last = weights.linear("norm_out.linear")
+        self._modulations = ModulationCache(self._embedded, modulation_weights, last, len(self.blocks))
+        self.steps = EAGER
+        """How the halves of a block are run."""
+
+    @property
+    def resident_bytes(self) -> int:
+        """How much memory the weights take."""
+        return sum(tensor.nbytes for tensor in _tensors(tuple(self.blocks)))
+
+    def modulations(self, timesteps: Tensor, cancel: CancelToken) -> Modulations:
+        """Return what the timesteps `(n,)`, 0 to 1, do to each block, from weights that are let go again."""
+        return self._modulations.of(timesteps.to(self._device.device, self._device.dtype), cancel)
+
+    def embed_text(self, hidden: Tensor) -> Tensor:
+        """Return text tokens `(tokens, width)` from hidden states `(1, tokens, text width)`."""
+        normed = functional.rms_norm(hidden[0], self._text_norm.shape, self._text_norm, EPSILON)
+        return linear(normed, self._text_in)
+
+    def predict(  # noqa: PLR0913, PLR0917 - all that a prediction depends on
+        self,
+        tokens: Tensor,
+        texts: Sequence[Tensor],
+        shapes: tuple[Shape, ...],
+        modulations: Modulations,
+        step: int,
+        cancel: CancelToken,
+    ) -> list[Tensor]:
+        """Return the prediction of each pass for packed latents `(1, tokens, channels)`, of the same shape.
+
+        `texts` are of `embed_text`, one for each pass; `shapes` are those of the target and its references.
+        Raises JobCancelled between two blocks.
+        """
+        pace = Pacer(self._device.device, cancel)
+        image = linear(tokens[0], self._image_in).repeat(len(texts), 1)
+        text = texts[0] if len(texts) == 1 else torch.cat(list(texts))
+        counts = tuple(each.shape[0] for each in texts)
+        passes = Passes(counts, tokens.shape[1], *self._rotary.of(shapes, counts))
+        for number, block in enumerate(self.blocks):
+            pace.check()
+            image, text = run_block(image, text, block, modulations.at(step, number), passes, self.steps)
+        scale, shift = modulations.last[step].unbind(0)
+        normed = functional.layer_norm(image, image.shape[-1:], eps=EPSILON)
+        result = linear(torch.addcmul(shift, normed, scale), self._out)
+        return [each[None] for each in result.split(tokens.shape[1])]
+
+    def _embedded(self, timesteps: Tensor) -> Tensor:
+        """Return the embeddings `(n, width)` of timesteps `(n,)`."""
+        waves = get_timestep_embedding(
+            timesteps, _TIME_CHANNELS, flip_sin_to_cos=True, downscale_freq_shift=0, scale=_TIME_SCALE
+        )
+        first, second = self._time
+        return linear(functional.silu(linear(waves.to(self._device.dtype), first)), second)
 
 
-def _place(model: nn.Module, tensor: GgufTensor, raw: Tensor, device: Device) -> None:
-    """Put a tensor into the model: linear weights as blocks, everything else as numbers."""
-    parent_name, _, parameter_name = tensor.name.rpartition(".")
-    module = model.get_submodule(parent_name)
-    is_weight = isinstance(module, nn.Linear) and parameter_name == "weight"
-    if is_weight and keeps_blocks(tensor.type_name, device.dtype):
-        bias = cast("Tensor | None", module.bias)
-        layer = QuantisedLinear(raw.to(device.device), tensor.type_name, tensor.shape[1], bias)
-        owner_name, _, own_name = parent_name.rpartition(".")
-        setattr(model.get_submodule(owner_name), own_name, layer)
-        return
-    numbers = dequantise(raw, tensor.type_name, torch.float32).reshape(tensor.shape)
-    module.register_parameter(
-        parameter_name, nn.Parameter(numbers.to(device.device, device.dtype), requires_grad=False)
-    )
+def _block(weights: Weights, name: str) -> BlockWeights:
+    def stream(kind: str) -> StreamWeights:
+        query, key, value, query_norm, key_norm, out, mlp = _STREAMS[kind]
+        return StreamWeights(
+            query=weights.linear(f"{name}.attn.{query}"),
+            key=weights.linear(f"{name}.attn.{key}"),
+            value=weights.linear(f"{name}.attn.{value}"),
+            query_norm=weights.vector(f"{name}.attn.{query_norm}.weight"),
+            key_norm=weights.vector(f"{name}.attn.{key_norm}.weight"),
+            out=weights.linear(f"{name}.attn.{out}"),
+            up=weights.linear(f"{name}.{mlp}.net.0.proj"),
+            down=weights.linear(f"{name}.{mlp}.net.2"),
+        )
+
+    return BlockWeights(stream("image"), stream("text"))
+
+
+def _tensors(tree: object) -> list[Tensor]:
+    if isinstance(tree, torch.Tensor):
+        return [tree]
+    return [tensor for item in tree for tensor in _tensors(item)] if isinstance(tree, tuple) else []
