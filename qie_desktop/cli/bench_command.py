@@ -10,7 +10,7 @@ from rich.table import Table
 from qie_desktop.cli.reporting import out_console, print_json, refusals_reported
 from qie_desktop.cli.run_commands import JsonOption  # noqa: TC001 - typer reads the annotations
 from qie_desktop.core.errors import InvalidRequest
-from qie_desktop.services.bench import SyntheticBench, run_synthetic
+from qie_desktop.engines.local.bench import SyntheticBench, run_synthetic
 
 if TYPE_CHECKING:
     from qie_desktop.cli.front import Front

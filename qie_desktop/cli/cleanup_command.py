@@ -8,17 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from qie_desktop.cli.jobs_commands import LINE_CHARS, PROMPT_CHARS
-from qie_desktop.cli.reporting import out_console, plain, refusals_reported, show_warning
+from qie_desktop.cli.reporting import (
+    LINE_CHARS,
+    PROMPT_CHARS,
+    out_console,
+    plain,
+    refusals_reported,
+    show_warning,
+)
 from qie_desktop.core.errors import ExitCode, InvalidRequest
-from qie_desktop.services.cleanup import disk_usage, execute_cleanup, plan_cleanup
+from qie_desktop.services.cleanup import CleanupPlan, disk_usage, execute_cleanup, plan_cleanup
+from qie_desktop.services.keeping import plan_by_rule, rule_of
 from qie_desktop.services.recovery import recover
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from qie_desktop.cli.front import Front
-    from qie_desktop.services.cleanup import CleanupPlan, JobUsage
+    from qie_desktop.services.cleanup import JobUsage
 
 _SHOWN = 20
 _STEP = 1000
@@ -33,20 +40,28 @@ def cleanup(  # noqa: PLR0913, PLR0917 - each is an option of the command
     hours: Annotated[
         float | None, typer.Option("--hours", min=0, max=1_000_000, help="Delete jobs older than this.")
     ] = None,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="Delete jobs that general.keep_jobs no longer keeps.")
+    ] = False,
     everything: Annotated[bool, typer.Option("--all", help="Delete all finished jobs.")] = False,
     starred: Annotated[bool, typer.Option("--include-starred", help="Starred ones too.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Show how much room the jobs take, or delete old ones. Running jobs are never touched."""
     with refusals_reported():
-        chosen = [status, listing, hours is not None, everything]
+        chosen = [status, listing, hours is not None, expired, everything]
         if sum(chosen) > 1:
             raise InvalidRequest(
-                "cleanup", "--status, --list, --hours and --all exclude each other.", "Choose one."
+                "cleanup", "--status, --list, --hours, --expired and --all exclude each other.", "Choose one."
             )
         front: Front = context.obj()
         recover(front.store)
         usages = disk_usage(front.store)
+        if expired:
+            rule = rule_of(front.settings)
+            plan = CleanupPlan((), usages) if rule is None else plan_by_rule(usages, rule)
+            _delete(front, plan, ask=not yes)
+            return
         if hours is None and not everything:
             _print_usage(usages, each=listing)
             return

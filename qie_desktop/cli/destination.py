@@ -11,6 +11,7 @@ from qie_desktop.imaging.embedding import encode, format_for
 from qie_desktop.imaging.fitting import with_alpha
 from qie_desktop.imaging.opening import open_picture
 from qie_desktop.storage import atomic
+from qie_desktop.storage.job_files import index_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A file (several pictures are numbered: out_1.png, out_2.png) or an existing folder."""
+    """A file (several pictures are numbered: out-1.png, out-2.png) or an existing folder."""
 
     path: Path
 
     @classmethod
-    def checked(cls, path: Path, inputs: Sequence[Path]) -> Destination:
-        """Return the destination, if pictures can be put there.
+    def checked(cls, path: Path, inputs: Sequence[Path], count: int = 1) -> Destination:
+        """Return the destination, if so many pictures can be put there.
 
         Raises InvalidRequest for a folder that is not there or cannot be written to, for a suffix that is not
         a picture's, and for one of the inputs, which would be lost.
@@ -42,18 +43,20 @@ class Destination:
             raise InvalidRequest("output", f"{folder} cannot be written to.", "Choose another folder.")
         if folder != path:
             format_for(path)
-        if any(path.exists() and given.exists() and path.samefile(given) for given in inputs):
-            raise InvalidRequest(
-                "output", f"{path} is an input: it would be overwritten.", "Choose another name."
-            )
+        targets = [path, *(_numbered(path, number) for number in range(1, count + 1) if count > 1)]
+        for target in targets:
+            if any(target.exists() and given.exists() and target.samefile(given) for given in inputs):
+                raise InvalidRequest(
+                    "output", f"{target} is an input: it would be overwritten.", "Choose another name."
+                )
         return cls(path)
 
     def put(self, store: JobStore, job: Job) -> list[Path]:
         """Copy the pictures of a job there, whole or not at all, and return where they are."""
         written: list[Path] = []
-        for number, output in enumerate(job.outputs, start=1):
+        for output in job.outputs:
             source = store.output_path(job, output)
-            target = self._target(job, source, number)
+            target = self._target(job, source, index_of(output.name) + 1)
             if target.suffix.lower() == source.suffix.lower():
                 atomic.copy_file(source, target)
             else:
@@ -68,4 +71,8 @@ class Destination:
             return self.path / f"{job.job_id}_{number}{source.suffix}"
         if len(job.outputs) == 1:
             return self.path
-        return self.path.with_name(f"{self.path.stem}_{number}{self.path.suffix}")
+        return _numbered(self.path, number)
+
+
+def _numbered(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.stem}-{number}{path.suffix}")

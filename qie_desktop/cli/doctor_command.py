@@ -9,6 +9,7 @@ import typer
 from qie_desktop.cli.reporting import out_console, print_json, refusals_reported
 from qie_desktop.core.errors import ExitCode
 from qie_desktop.engines.local.self_test import run_self_test
+from qie_desktop.engines.replicate.account import check_token
 from qie_desktop.services.diagnostics import Finding, Subject, Verdict, diagnose
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _NAME_WIDTH = 28
 
 def doctor(
     context: typer.Context,
+    online: Annotated[bool, typer.Option("--online", help="Also ask Replicate whose token it is.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
     """Report on this machine: memory, device, disk, models, token. Exits with 1 when something is amiss."""
@@ -33,6 +35,7 @@ def doctor(
             front.token,
             front.readiness,
             lambda: run_self_test(str(front.settings.get("local.device"))),
+            _whose_token if online else None,
         )
         for finding in diagnose(subject):
             findings.append(finding)
@@ -51,3 +54,7 @@ def doctor(
         )
     if any(finding.verdict is Verdict.BAD for finding in findings):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _whose_token(token: str) -> str:
+    return check_token(token).username

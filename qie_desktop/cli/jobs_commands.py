@@ -1,4 +1,4 @@
-"""`qie jobs`: look at what was made, delete it, run it again."""
+"""`qie jobs`: look at what was made, delete it, run it again, finish what was cut off."""
 
 from __future__ import annotations
 
@@ -11,32 +11,42 @@ from rich.text import Text
 
 from qie_desktop.cli.destination import Destination
 from qie_desktop.cli.reporting import (
+    LINE_CHARS,
+    PROMPT_CHARS,
+    cost_text,
     job_json,
     out_console,
     plain,
     print_json,
     refusals_reported,
     show_error,
+    show_note,
+    show_warning,
 )
+from qie_desktop.cli.resume_command import resume
 from qie_desktop.cli.run_commands import (  # noqa: TC001 - typer reads the annotations
     JsonOption,
     OutputOption,
     QuietOption,
+    YesOption,
 )
 from qie_desktop.cli.running import Report, run_and_report
 from qie_desktop.core.catalogue import find_model
+from qie_desktop.core.errors import StorageError
 from qie_desktop.services.recovery import recover
-from qie_desktop.services.retry import retry
+from qie_desktop.services.retry import resumes, retry_or_resume
+from qie_desktop.services.spending import month_budget, require_budget
 from qie_desktop.storage.logs import close_log, open_log
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from qie_desktop.cli.front import Front
     from qie_desktop.core.job import Job
 
-jobs_app = typer.Typer(help="What was made: list, show, delete, run again.", no_args_is_help=True)
+jobs_app = typer.Typer(help="What was made: list, show, delete, run again, finish.", no_args_is_help=True)
+jobs_app.command()(resume)
 
-PROMPT_CHARS = 48
-LINE_CHARS = 80
 _NAME_WIDTH = 16
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A job, or how its id begins.")]
@@ -68,6 +78,7 @@ def list_jobs(
     console.print(table)
     if total > len(jobs):
         console.print(f"{total - len(jobs)} more: --limit {total}", style="dim")
+    _tell_month(front, console)
 
 
 @jobs_app.command()
@@ -78,7 +89,8 @@ def show(context: typer.Context, job_id: IdArgument, as_json: JsonOption = False
         job = front.store.load(job_id)
     outputs = _outputs(front, job)
     if as_json:
-        print_json(job_json(job, outputs) | {"request": job.request.to_json(), "measured": job.measured})
+        more = {"request": job.request.to_json(), "measured": job.measured, "prediction": _prediction(job)}
+        print_json(job_json(job, outputs) | more)
         return
     facts = {
         "Job": job.job_id,
@@ -87,7 +99,8 @@ def show(context: typer.Context, job_id: IdArgument, as_json: JsonOption = False
         "Prompt": job.request.prompt,
         "Made": f"{job.created_at.astimezone():%Y-%m-%d %H:%M:%S}",
         "Took": "" if job.seconds is None else f"{job.seconds:.1f} s",
-        "Cost": f"≈ ${job.cost_usd:g}" if job.cost_usd else "",
+        "Cost": "" if job.cost_usd is None else cost_text(job.cost_usd),
+        "Prediction": _prediction(job) or "",
         **{name: str(value) for name, value in job.request.parameters().items()},
     }
     lines = [(name, value) for name, value in facts.items() if value.strip()]
@@ -130,25 +143,51 @@ def retry_job(  # noqa: PLR0913, PLR0917 - each is an option of the command
     job_id: IdArgument,
     new_seed: Annotated[bool, typer.Option("--new-seed", help="Draw another seed.")] = False,
     output: OutputOption = None,
+    yes: YesOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Run a job again, as a new one."""
+    """Run a job again, as a new one; a cloud job that was cut off is finished instead, at no further cost."""
     with refusals_reported(as_json=as_json):
         front: Front = context.obj()
+        recover(front.store)
         old = front.store.load(job_id)
         # With the weights that it was made with, where these were somebody's own.
         used = [Path(old.remote[name]) for name in ("checkpoint", "transformer") if name in old.remote]
         if len(used) == 2 and all(path.exists() for path in used):  # noqa: PLR2004 - a folder and a file
             front = context.obj(*used)
-        engine = front.engine_for(find_model(old.request.model_id), old.request)
-        destination = None if output is None else Destination.checked(output, old.request.inputs)
+        spec = find_model(old.request.model_id)
+        engine = front.engine_for(spec, old.request)
+        destination = None
+        if output is not None:
+            count = spec.output_count(dict(old.request.values))
+            destination = Destination.checked(output, old.request.inputs, count)
         log = open_log(front.folder.logs)
         try:
-            job = retry(front.store, front.settings, old.job_id, new_seed=new_seed)
+            if not resumes(old, new_seed=new_seed) and not yes:
+                require_budget(old.request, spec, front.store, front.settings)
+            job = retry_or_resume(front.store, front.settings, old.job_id, new_seed=new_seed)
+            if job.job_id == old.job_id and not quiet:
+                show_note(f"Job {job.job_id} is paid for already: it is finished, not run again.")
             run_and_report(front, job, engine, destination, Report(output, as_json=as_json, quiet=quiet))
         finally:
             close_log(log)
+
+
+def _tell_month(front: Front, console: Console) -> None:
+    try:
+        budget = month_budget(front.folder, front.settings)
+    except StorageError as error:
+        # A ledger that cannot be read is no reason to hide the jobs.
+        show_warning(error.message)
+        return
+    cap = "" if budget.cap_usd is None else f" of ${budget.cap_usd:.2f}"
+    console.print(f"This month: ≈ ${budget.spent_usd:.2f}{cap}", style="dim")
+
+
+def _prediction(job: Job) -> str | None:
+    """Return the id that a cloud job has at the provider, once it is known."""
+    return job.remote.get("prediction") or None
 
 
 def _outputs(front: Front, job: Job) -> list[Path]:

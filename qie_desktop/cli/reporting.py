@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from qie_desktop.core.catalogue import find_model
 from qie_desktop.core.errors import ErrorInfo, ExitCode, QieError
 from qie_desktop.core.job import Job, JobState
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
+
+PROMPT_CHARS = 48
+LINE_CHARS = 80
+"""How much is shown of a prompt in a table, and of a job on a line of its own."""
 
 _PIPE_WIDTH = 120
 """How wide tables are where nobody says: in a pipe or a file."""
@@ -59,9 +64,61 @@ def show_warning(text: str) -> None:
     err_console().print(plain(f"Warning: {text}"), style="yellow")
 
 
+def show_note(text: str) -> None:
+    """Print what is merely good to know on standard error."""
+    err_console().print(plain(text), style="dim")
+
+
 def error_json(error: ErrorInfo | None) -> dict[str, str] | None:
     """Return an error as JSON data."""
     return None if error is None else {"code": error.code, "message": error.message, "hint": error.hint}
+
+
+def tell_end(job: Job, paths: Sequence[Path]) -> None:
+    """Print how a job ended: where its pictures are on standard output, an error on standard error."""
+    console = out_console()
+    for path in paths:
+        console.print(str(path), markup=False)
+    if job.error is not None:
+        show_error(job.error)
+    elif job.state is JobState.CANCELLED:
+        console.print("Cancelled.")
+    elif job.seconds is not None and job.outputs:
+        console.print(_summary(job, job.seconds), style="dim")
+
+
+def _summary(job: Job, seconds: float) -> str:
+    size = f"{job.outputs[0].width}×{job.outputs[0].height} px"
+    pictures = size if len(job.outputs) == 1 else f"{len(job.outputs)} pictures of {size}"
+    facts = [f"{find_model(job.request.model_id).name}: {pictures} in {seconds_text(seconds)}"]
+    if job.request.seed is not None:
+        facts.append(f"seed {job.request.seed}")
+    if job.cost_usd:
+        facts.append(cost_text(job.cost_usd))
+    return ", ".join(facts)
+
+
+def cost_text(usd: float) -> str:
+    """Return what a job has cost, in words: an estimate always, for the API does not tell."""
+    return f"≈ {usd_text(usd)}" if usd else "free"
+
+
+def usd_text(usd: float) -> str:
+    """Return an amount with its cents, and what is less than a cent where there is any: $0.50, $0.025."""
+    amount = round(usd, 6)
+    return f"${amount:.2f}" if amount == round(amount, 2) else f"${amount:g}"
+
+
+def seconds_text(seconds: float) -> str:
+    """Return a duration in words: 8 s, 3 min 20 s, 1 h 5 min."""
+    whole = max(0, round(seconds))
+    if whole < 60:  # noqa: PLR2004 - seconds in a minute
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:  # noqa: PLR2004 - minutes in an hour
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
 
 
 def job_json(job: Job, outputs: Sequence[Path]) -> dict[str, Any]:

@@ -29,6 +29,9 @@ SetOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object; progress on stderr.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Run it even if it goes beyond the monthly cap.")
+]
 CheckpointOption = Annotated[
     Path | None, typer.Option("--checkpoint", help="A folder laid out like Qwen/Qwen-Image-Edit-2509.")
 ]
@@ -47,8 +50,12 @@ def edit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     aspect_ratio: RatioOption = None,
     count: CountOption = None,
     parameters: SetOption = None,
+    scale: Annotated[
+        bool, typer.Option("--scale", help="Send a scaled copy of a picture that the model does not take.")
+    ] = False,
     checkpoint: CheckpointOption = None,
     gguf: GgufOption = None,
+    yes: YesOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -69,6 +76,8 @@ def edit(  # noqa: PLR0913, PLR0917 - each is an option of the command
             options=_options(named, parameters),
             model_id=model,
             own_weights=checkpoint is not None or gguf is not None,
+            scale=scale,
+            beyond_cap=yes,
         )
         front: Front = context.obj(checkpoint, gguf)
         fulfil(front, wish, Report(output, as_json=as_json, quiet=quiet))
@@ -84,6 +93,7 @@ def generate(  # noqa: PLR0913, PLR0917 - each is an option of the command
     aspect_ratio: RatioOption = None,
     count: CountOption = None,
     parameters: SetOption = None,
+    yes: YesOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -96,6 +106,7 @@ def generate(  # noqa: PLR0913, PLR0917 - each is an option of the command
             images=(),
             options=_options(named, parameters),
             model_id=model,
+            beyond_cap=yes,
         )
         front: Front = context.obj()
         fulfil(front, wish, Report(output, as_json=as_json, quiet=quiet))

@@ -1,44 +1,51 @@
-"""Running one job from the command line: choose, check, run, put the pictures where they are wanted, tell."""
+"""Running jobs from the command line: choose, check, run, put the pictures where they are wanted, tell."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import typer
 
 from qie_desktop.cli.destination import Destination
 from qie_desktop.cli.interrupt import cancelling_on_interrupt
-from qie_desktop.cli.progress import ProgressDisplay, seconds_text
+from qie_desktop.cli.progress import ProgressDisplay
 from qie_desktop.cli.reporting import (
     error_json,
     exit_code,
     job_json,
-    out_console,
     print_json,
     show_error,
+    show_note,
     show_warning,
+    tell_end,
+    usd_text,
 )
 from qie_desktop.core.cancel import CancelToken
 from qie_desktop.core.catalogue import CATALOGUE, find_model
 from qie_desktop.core.errors import QieError
-from qie_desktop.core.job import Job, JobState
+from qie_desktop.core.geometry import Size
 from qie_desktop.core.model import HubWeights
 from qie_desktop.core.request import build_request
 from qie_desktop.services.model_choice import choose_model
-from qie_desktop.services.preferences import with_preferences, with_ready_quality
+from qie_desktop.services.preferences import with_count, with_preferences, with_ready_quality
 from qie_desktop.services.recovery import recover
 from qie_desktop.services.run_job import run_job
+from qie_desktop.services.scaled_copies import scaled_copies
+from qie_desktop.services.spending import require_budget
 from qie_desktop.services.submit import submit
 from qie_desktop.storage.logs import close_log, open_log
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from pathlib import Path
+    from collections.abc import Collection, Mapping, Sequence
 
     from qie_desktop.cli.front import Front
+    from qie_desktop.core.job import Job
     from qie_desktop.core.model import ModelKind, ModelSpec
+    from qie_desktop.core.request import Request
     from qie_desktop.engines.base import Engine
 
 
@@ -46,7 +53,9 @@ if TYPE_CHECKING:
 class Wish:
     """What was typed.
 
-    Without `model_id` a model of these kinds is chosen, or the one that own weights are for.
+    Without `model_id` a model of these kinds is chosen, or the one that own weights are for. `scale`: a
+    picture that the model does not take is sent as a scaled copy. `beyond_cap`: the month's cap is no reason
+    to stop.
     """
 
     kinds: Collection[ModelKind]
@@ -55,6 +64,8 @@ class Wish:
     options: Mapping[str, object] = field(default_factory=dict[str, object])
     model_id: str | None = None
     own_weights: bool = False
+    scale: bool = False
+    beyond_cap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +85,26 @@ def fulfil(front: Front, wish: Wish, report: Report) -> None:
     for problem in front.settings.problems:
         show_warning(problem)
     spec = _chosen_model(front, wish)
-    options = with_preferences(spec, wish.options, front.settings)
+    options = with_count(spec, with_preferences(spec, wish.options, front.settings))
     request = build_request(spec.id, wish.prompt, wish.images, options)
     if "quality" not in wish.options:
         wanted = request.value("quality")
         request = with_ready_quality(spec, request, options, front.room.readiness)
         if request.value("quality") != wanted:
             show_warning(f"{wanted} is not installed; this runs with quality={request.value('quality')}.")
-    destination = None if report.output is None else Destination.checked(report.output, wish.images)
+    destination = None
+    if report.output is not None:
+        count = spec.output_count(dict(request.values))
+        destination = Destination.checked(report.output, wish.images, count)
     engine = front.engine_for(spec, request)
     log = open_log(front.folder.logs)
     try:
         recover(front.store)
-        job = submit(front.store, front.settings, request)
+        if not wish.beyond_cap:
+            require_budget(request, spec, front.store, front.settings)
+        job = _submitted(front, spec, request, scale=wish.scale)
+        if not report.quiet:
+            _tell_begin(spec, request, job)
         run_and_report(front, job, engine, destination, report)
     finally:
         close_log(log)
@@ -96,9 +114,7 @@ def run_and_report(
     front: Front, job: Job, engine: Engine, destination: Destination | None, report: Report
 ) -> None:
     """Run a job that is on disk, tell how it ended, and exit with its status (typer.Exit)."""
-    cancel = CancelToken()
-    with ProgressDisplay(quiet=report.quiet) as display, cancelling_on_interrupt(cancel):
-        job = asyncio.run(_run(front, job, engine, display, cancel))
+    [job] = run_side_by_side(front, [job], engine, quiet=report.quiet)
     paths = [front.store.output_path(job, output) for output in job.outputs]
     problem: QieError | None = None
     if destination is not None and paths:
@@ -110,15 +126,37 @@ def run_and_report(
         told = job_json(job, paths)
         print_json(told if problem is None else told | {"error": error_json(problem.info())})
     else:
-        _tell(job, paths)
+        tell_end(job, paths)
         if problem is not None:
             show_error(problem)
     raise typer.Exit(exit_code(job) if problem is None else problem.exit_code)
 
 
-async def _run(front: Front, job: Job, engine: Engine, display: ProgressDisplay, cancel: CancelToken) -> Job:
+def run_side_by_side(front: Front, jobs: Sequence[Job], engine: Engine, *, quiet: bool) -> list[Job]:
+    """Run jobs that this process holds, as many at a time as the settings say; return them as they ended.
+
+    Ctrl+C cancels all that have begun. Those that have not are let go, and returned as they are on disk.
+    """
+    cancel = CancelToken()
+    job_ids = [job.job_id for job in jobs]
+    with ProgressDisplay(job_ids, quiet=quiet) as display, cancelling_on_interrupt(cancel):
+        return asyncio.run(_run(front, jobs, engine, display, cancel))
+
+
+async def _run(
+    front: Front, jobs: Sequence[Job], engine: Engine, display: ProgressDisplay, cancel: CancelToken
+) -> list[Job]:
+    places = asyncio.Semaphore(int(str(front.settings.get("cloud.max_jobs"))))
+
+    async def run(job: Job) -> Job:
+        async with places:
+            if len(jobs) > 1 and cancel.cancelled:
+                front.store.claims.drop(front.store.folder(job.job_id))
+                return job
+            return await run_job(job, front.store, engine, display, cancel)
+
     try:
-        return await run_job(job, front.store, engine, display, cancel)
+        return await asyncio.gather(*map(run, jobs))
     finally:
         await engine.close()
 
@@ -131,17 +169,24 @@ def _chosen_model(front: Front, wish: Wish) -> ModelSpec:
     return choose_model(front.settings, front.readiness, wish.kinds)
 
 
-def _tell(job: Job, paths: list[Path]) -> None:
-    console = out_console()
-    for path in paths:
-        console.print(str(path), markup=False)
-    if job.error is not None:
-        show_error(job.error)
-    elif job.state is JobState.CANCELLED:
-        console.print("Cancelled.")
-    elif job.seconds is not None and job.outputs:
-        size = f"{job.outputs[0].width}×{job.outputs[0].height}"
-        name = find_model(job.request.model_id).name
-        console.print(
-            f"{name}: {size} px in {seconds_text(job.seconds)}, seed {job.request.seed}", style="dim"
-        )
+def _submitted(front: Front, spec: ModelSpec, request: Request, *, scale: bool) -> Job:
+    if not scale:
+        return submit(front.store, front.settings, request)
+    with TemporaryDirectory(prefix="qie-") as folder:
+        copies = scaled_copies(spec, request.inputs, Path(folder))
+        return submit(front.store, front.settings, request.with_inputs(copies))
+
+
+def _tell_begin(spec: ModelSpec, request: Request, job: Job) -> None:
+    """Tell on standard error what a person may want to know before it is too late to stop it."""
+    for given, stored in zip(request.inputs, job.inputs, strict=True):
+        size = Size(stored.width, stored.height)
+        if stored.source_name != given.name:
+            show_note(f"{given.name} is sent as a copy scaled to {size} px, and that is what comes back.")
+        elif spec.inputs.ideal_area_px is not None and spec.inputs.is_far_from_ideal(size):
+            ideal = spec.inputs.ideal_area_px / 1e6
+            show_note(
+                f"{given.name} has {size.area_px / 1e6:.1f} megapixels; {spec.name} is best near {ideal:.0f}."
+            )
+    if job.cost_usd:
+        show_note(f"{spec.name} runs in the cloud: about {usd_text(job.cost_usd)}.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from qie_desktop.core import shared_parameters as p
 from qie_desktop.core.cloud_models import CLOUD_MODELS
 from qie_desktop.core.errors import UnknownModel, did_you_mean
+from qie_desktop.core.machine import this_machine
 from qie_desktop.core.model import (
     EmbeddedWeights,
     HubWeights,
@@ -50,7 +51,7 @@ _LOCAL = ModelSpec(
     name="Qwen-Image-Edit 2509",
     kind=ModelKind.EDIT,
     place=Place.LOCAL,
-    summary="Edits one or two pictures on this machine: free and private.",
+    summary=f"Edits one or two pictures on {this_machine()}: free and private.",
     inputs=InputSpec(1, 2),
     local=LocalSpec(
         weights=HubWeights(

@@ -5,6 +5,8 @@ Facts: their input schemas at Replicate. List prices as seen on the day given wi
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from qie_desktop.core import shared_parameters as p
 from qie_desktop.core.model import CloudSpec, InputSpec, ModelKind, ModelSpec, OutputSpec, Place, Price
 from qie_desktop.core.parameters import Choice, ParameterKind, ParameterSpec, When
@@ -136,8 +138,14 @@ _SEEDREAM = ModelSpec(
         ),
         p.custom_side("width", "Width"),
         p.custom_side("height", "Height"),
-        p.aspect_ratio(
-            p.MATCH_INPUT_IMAGE, ("1:1", "4:3", "3:4", "16:9", "9:16", "3:2", "2:3", "21:9"), match_input=True
+        replace(
+            p.aspect_ratio(
+                p.MATCH_INPUT_IMAGE,
+                ("1:1", "4:3", "3:4", "16:9", "9:16", "3:2", "2:3", "21:9"),
+                match_input=True,
+            ),
+            # Of a custom size the provider takes no notice of it.
+            applies_when=When("size", ("1K", "2K", "4K")),
         ),
         ParameterSpec(
             "sequential_image_generation",

@@ -121,6 +121,21 @@ def plan_condition(size: Size, area_px: int, multiple_px: int) -> Size:
     return Size(*(max(multiple_px, round(side / multiple_px) * multiple_px) for side in (width, height)))
 
 
+def plan_into_range(size: Size, low_px: int, high_px: int) -> Size | None:
+    """Return the size nearest to `size`, of the same ratio, whose sides lie from `low_px` to `high_px`.
+
+    That is `size` itself where it does so already: at most one side is brought to the bound that it breaks,
+    and the other follows, rounded. None where no scale does it: one side is too many times the other.
+    """
+    scale = 1.0
+    if min(size) < low_px:
+        scale = low_px / min(size)
+    elif max(size) > high_px:
+        scale = high_px / max(size)
+    scaled = Size(*(round(side * scale) for side in size))
+    return scaled if low_px <= min(scaled) and max(scaled) <= high_px else None
+
+
 FIT_TOLERANCE_PX = 32
 FIT_TOLERANCE = 0.05
 """Providers round the sides of what they return: to multiples of at most 32, some percents of a side."""

@@ -58,13 +58,17 @@ class InputFile:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A result in the job's folder; `provider_name` is the file with the provider's own bytes, if any."""
+    """A result in the job's folder; `provider_name` is the file with the provider's own bytes, if any.
+
+    `saved`: the person has saved it elsewhere.
+    """
 
     name: str
     width: int
     height: int
     provider_name: str | None = None
     starred: bool = False
+    saved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,11 @@ from qie_desktop.core.errors import UnknownParameter, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from qie_desktop.core.geometry import Size
     from qie_desktop.core.parameters import ParameterSpec, Value
+
+_FAR = 2.0
+"""So many times the ideal area, or one of so many parts of it, is far from it."""
 
 
 class ModelKind(StrEnum):
@@ -38,6 +42,15 @@ class InputSpec:
     min_side_px: int = 64
     max_side_px: int = 8000
     ideal_area_px: int | None = None
+
+    def takes(self, size: Size) -> bool:
+        """Whether both sides of a picture are within what the model takes."""
+        return self.min_side_px <= min(size) and max(size) <= self.max_side_px
+
+    def is_far_from_ideal(self, size: Size) -> bool:
+        """Whether a picture has so many or so few pixels that the model loses much of it, or knows little."""
+        ideal = self.ideal_area_px
+        return ideal is not None and not 1 / _FAR <= size.area_px / ideal <= _FAR
 
 
 @dataclass(frozen=True, slots=True)

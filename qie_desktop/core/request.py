@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from qie_desktop.core.catalogue import CATALOGUE, find_model
 from qie_desktop.core.errors import ImageSizeOutOfRange, InvalidRequest
+from qie_desktop.core.geometry import plan_into_range
+from qie_desktop.core.model import ModelKind
 from qie_desktop.core.parameters import MAX_SEED, Value
 
 if TYPE_CHECKING:
@@ -134,7 +136,8 @@ def build_request(
     # What the terminal could not decode arrives as lone surrogates, which no file can hold.
     prompt = prompt.encode(errors="replace").decode().strip()
     if not prompt:
-        raise InvalidRequest("prompt", "The prompt is empty.", "Say what you want to see.")
+        wanted = "should change" if spec.kind is ModelKind.EDIT else "you want to see"
+        raise InvalidRequest("prompt", "The prompt is empty.", f"Say what {wanted}.")
     if len(prompt) > MAX_PROMPT_CHARS:
         raise InvalidRequest(
             "prompt",
@@ -188,11 +191,28 @@ def check_input_sizes(spec: ModelSpec, names: Sequence[str], sizes: Sequence[Siz
 
     Raises ImageSizeOutOfRange naming the file.
     """
-    low, high = spec.inputs.min_side_px, spec.inputs.max_side_px
     for name, size in zip(names, sizes, strict=True):
-        if min(size) < low or max(size) > high:
-            raise ImageSizeOutOfRange(
-                "images",
-                f"{name} is {size} px; {spec.name} takes sides from {low} to {high} px.",
-                "Scale a copy of it, or choose another model.",
-            )
+        size_in_range(spec, name, size, scale=False)
+
+
+def size_in_range(spec: ModelSpec, name: str, size: Size, *, scale: bool) -> Size:
+    """Return `size`, or with `scale` the nearest of the same ratio, whose sides are within the model's range.
+
+    Raises ImageSizeOutOfRange naming the file where there is none.
+    """
+    if spec.inputs.takes(size):
+        return size
+    low, high = spec.inputs.min_side_px, spec.inputs.max_side_px
+    message = f"{name} is {size} px; {spec.name} takes sides from {low} to {high} px."
+    scaled = plan_into_range(size, low, high)
+    if scaled is None:
+        raise ImageSizeOutOfRange(
+            "images",
+            f"{message} No scale brings both sides there: it is too long for its width.",
+            "Crop a copy of it, or choose another model.",
+        )
+    if not scale:
+        raise ImageSizeOutOfRange(
+            "images", message, f"Use a copy scaled to {scaled} px (--scale), or choose another model."
+        )
+    return scaled

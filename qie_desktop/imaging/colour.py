@@ -7,6 +7,8 @@ from typing import Literal
 
 from PIL import Image, ImageCms
 
+from qie_desktop.imaging.strips import alpha_of
+
 _MODE_OF_SPACE = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK", b"Lab ": "LAB"}
 """Colour spaces of ICC profiles, and the mode of the pictures that such a profile describes."""
 
@@ -56,7 +58,7 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     grey = image.mode in {"1", "L", "LA", "La"}
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
-        return rgba.convert("L" if grey else "RGB"), rgba.getchannel("A")
+        return rgba.convert("L" if grey else "RGB"), alpha_of(rgba)
     return image.convert("L" if grey else "RGB"), None
 
 

@@ -15,6 +15,7 @@ from qie_desktop.core.errors import InvalidRequest
 from qie_desktop.imaging.colour import srgb_profile
 from qie_desktop.imaging.opening import header_image
 from qie_desktop.imaging.orientation import UNREADABLE_EXIF
+from qie_desktop.imaging.strips import alpha_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,5 +158,5 @@ def _flattened(picture: Image.Image) -> Image.Image:
     if picture.mode != "RGBA":
         return picture.convert("RGB")
     flat = Image.new("RGB", picture.size, _WHITE)
-    flat.paste(picture.convert("RGB"), (0, 0), picture.getchannel("A"))
+    flat.paste(picture.convert("RGB"), (0, 0), alpha_of(picture))
     return flat

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from qie_desktop.core.geometry import Box, Size, plan_fit_back
+from qie_desktop.imaging.strips import merged
 
 if TYPE_CHECKING:
     from qie_desktop.core.geometry import WorkingPlan
@@ -64,6 +65,14 @@ def fit_back(picture: Image.Image, target: Size) -> Image.Image:
     return picture.resize(target, Image.Resampling.LANCZOS, box=box)
 
 
+def scaled_to(picture: Image.Image, size: Size) -> Image.Image:
+    """Return a picture (mode RGB or RGBA) at `size` (Lanczos): itself if it is so already."""
+    if picture.size == size:
+        return picture
+    # Of RGBA, Pillow weighs colours by alpha: what is transparent does not shine through at edges.
+    return picture.resize(size, Image.Resampling.LANCZOS)
+
+
 def with_alpha(rgb: Image.Image, alpha: Image.Image | None) -> Image.Image:
     """Return `rgb` with this alpha channel (mode L) as RGBA, or `rgb` itself where there is none.
 
@@ -71,7 +80,7 @@ def with_alpha(rgb: Image.Image, alpha: Image.Image | None) -> Image.Image:
     """
     if alpha is None:
         return rgb
-    return Image.merge("RGBA", (*rgb.convert("RGB").split(), alpha))
+    return merged(rgb.convert("RGB"), alpha)
 
 
 def _check_size(picture: Image.Image, expected: Size) -> None:

@@ -11,6 +11,7 @@ from qie_desktop.core.geometry import Size, plan_side_by_side
 from qie_desktop.imaging.fitting import with_alpha
 from qie_desktop.imaging.formats import MAX_PIXELS
 from qie_desktop.imaging.opening import Picture, PictureInfo
+from qie_desktop.imaging.strips import alpha_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,7 @@ def join_side_by_side(pictures: Sequence[Picture]) -> Picture:
             # Of RGBA, Pillow weighs colours by alpha: what is transparent does not shine through at edges.
             placed = placed.resize(size, Image.Resampling.LANCZOS)
         if alpha is not None and placed.mode == "RGBA":
-            own = placed.getchannel("A")
+            own = alpha_of(placed)
             alpha.paste(own, (left, 0))
             placed = placed.convert("RGB")
             placed.paste(_WHITE, (0, 0), own.point([_OPAQUE] + [0] * _OPAQUE))

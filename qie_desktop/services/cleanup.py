@@ -30,7 +30,7 @@ class JobUsage:
     @property
     def starred(self) -> bool:
         """Whether any of its results is starred."""
-        return _is_starred(self.job)
+        return is_starred(self.job)
 
     @property
     def legacy(self) -> bool:
@@ -129,9 +129,10 @@ def _byte_count(folder: Path) -> int:
 
 
 def _refuse_starred(job: Job) -> None:
-    if _is_starred(job):
+    if is_starred(job):
         raise JobStateError(f"Job {job.job_id} has been starred.", "Take the star away first.")
 
 
-def _is_starred(job: Job) -> bool:
+def is_starred(job: Job) -> bool:
+    """Whether any of a job's results is starred."""
     return any(output.starred for output in job.outputs)

@@ -16,8 +16,9 @@ import psutil
 from qie_desktop import __version__
 from qie_desktop.core.catalogue import CATALOGUE
 from qie_desktop.core.errors import QieError
-from qie_desktop.core.memory_fit import GB, memory_fit, needed_bytes
+from qie_desktop.core.memory_fit import GB
 from qie_desktop.core.model import HubWeights, Place
+from qie_desktop.services.machine_memory import memory_needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,13 +57,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is looked at. `self_test` computes on the device (seconds); `readiness` looks for a model."""
+    """What is looked at. `self_test` computes on the device (seconds); `readiness` looks for a model.
+
+    `whose_token` asks the provider whose token this is, and returns a name or raises QieError; None: nothing
+    is asked of anybody.
+    """
 
     folder: DataFolder
     settings: Settings
     token: ReplicateToken
     readiness: Callable[[ModelSpec], QieError | None]
     self_test: Callable[[], SelfTest]
+    whose_token: Callable[[str], str] | None = None
 
 
 def diagnose(subject: Subject) -> Iterator[Finding]:
@@ -71,15 +77,17 @@ def diagnose(subject: Subject) -> Iterator[Finding]:
     yield Finding("Python", f"{platform.python_version()} ({sys.executable})")
     yield Finding("System", f"{_system()}, {platform.machine()}")
     yield Finding("Chip", _chip())
-    test = _self_test(subject)
-    yield _device(test)
-    yield from _memory(4 if isinstance(test, QieError) or test.dtype == "float32" else 2)
+    yield _device(_self_test(subject))
+    yield from _memory(str(subject.settings.get("local.device")))
     yield _disk(subject.folder)
     yield from _models(subject)
     source = subject.token.source()
     yield Finding(
         "Replicate token", _WORDS.get(source, source) if source else "none", _noted(there=bool(source))
     )
+    yield _proxies()
+    if subject.whose_token is not None:
+        yield _account(subject.token.find(), subject.whose_token)
     for problem in subject.settings.problems:
         yield Finding("Settings", problem, Verdict.BAD, "Mend it with `qie config set`.")
 
@@ -107,19 +115,14 @@ def _chip() -> str:
     return platform.processor() or "unknown"
 
 
-def _memory(bytes_per_number: int) -> Iterator[Finding]:
+def _memory(device: str) -> Iterator[Finding]:
     memory = psutil.virtual_memory()
     yield Finding("Memory", f"{memory.total / GB:.1f} GB, {memory.available / GB:.1f} GB free")
     for spec in CATALOGUE:
-        if spec.local is None or not isinstance(spec.local.weights, HubWeights):
-            continue
-        weights = spec.local.weights
-        for quantisation, _ in weights.gguf_gb:
-            needed = needed_bytes(weights, quantisation, bytes_per_number)
-            fit = memory_fit(needed, memory.total)
-            yield Finding(
-                f"{spec.name} {quantisation}", f"needs about {needed / GB:.0f} GB: {fit.value}", Verdict.NOTE
-            )
+        weights = spec.local.weights if spec.local else None
+        if isinstance(weights, HubWeights):
+            for need in memory_needs(weights, device, memory.total):
+                yield Finding(f"{spec.name} {need.quantisation}", need.text, Verdict.NOTE)
 
 
 def _self_test(subject: Subject) -> SelfTest | QieError:
@@ -175,6 +178,32 @@ def _cache_text(folder: Path) -> str:
     partial = sum(path.name.endswith(".incomplete") for path in blobs)
     text = f"{size / GB:.1f} GB in {len(list(hub.glob('models--*')))} repositories ({folder})"
     return text + (f", {partial} files not complete" if partial else "")
+
+
+def _proxies() -> Finding:
+    """Return which proxies the environment (on a Mac, the system settings too) names, without passwords."""
+    from urllib.request import getproxies  # noqa: PLC0415 - slow to import, and only wanted here
+
+    found = getproxies()
+    exempt = found.pop("no", "")
+    told = [f"{_without_password(url)} for {scheme}" for scheme, url in sorted(found.items())]
+    if not told:
+        return Finding("Proxy", "none")
+    return Finding("Proxy", ", ".join(told) + (f"; not for {exempt}" if exempt else ""))
+
+
+def _without_password(url: str) -> str:
+    scheme, separator, rest = url.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+
+def _account(token: str | None, whose: Callable[[str], str]) -> Finding:
+    if token is None:
+        return Finding("Replicate account", "not asked for: no token is known", Verdict.NOTE)
+    try:
+        return Finding("Replicate account", whose(token))
+    except QieError as error:
+        return Finding("Replicate account", error.message, Verdict.BAD, error.hint)
 
 
 def _noted(*, there: bool) -> Verdict:

@@ -1,4 +1,4 @@
-"""What the settings, and what is installed, say where a request leaves it open."""
+"""What is taken where a request leaves it open: as the settings, what is installed and the rest of it say."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _PREFERRED = {"quantisation": "local.quantisation"}
 """Parameters whose default a setting overrides."""
 
+_COUNT = "count"
+
 
 def with_preferences(spec: ModelSpec, options: Mapping[str, object], settings: Settings) -> dict[str, object]:
     """Return the options with the settings' own choices for what was left open and the model has."""
@@ -26,6 +28,21 @@ def with_preferences(spec: ModelSpec, options: Mapping[str, object], settings: S
         if spec.parameter(name) is not None and settings.is_set(key)
     }
     return preferred | dict(options)
+
+
+def with_count(spec: ModelSpec, options: Mapping[str, object]) -> dict[str, object]:
+    """Return the options with what it takes to make as many pictures as were asked for.
+
+    Where the model makes several only with another parameter set to something, that is set, unless the person
+    has said otherwise; one picture needs nothing. Raises InvalidRequest for a count that is no number.
+    """
+    count = spec.parameter(_COUNT)
+    condition = None if count is None else count.applies_when
+    if count is None or condition is None or _COUNT not in options or condition.parameter in options:
+        return dict(options)
+    if count.parse(options[_COUNT], 0) == 1:
+        return {name: value for name, value in options.items() if name != _COUNT}
+    return {**options, condition.parameter: condition.values[0]}
 
 
 def with_ready_quality(

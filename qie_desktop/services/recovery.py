@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qie_desktop.core.catalogue import CATALOGUE
-from qie_desktop.core.errors import JobDamaged, JobInterrupted, JobNotFound, StorageError
+from qie_desktop.core.errors import (
+    JobDamaged,
+    JobInterrupted,
+    JobNotFound,
+    JobStateError,
+    QieError,
+    StorageError,
+)
 from qie_desktop.core.job import JobState
 from qie_desktop.core.model import Place
 from qie_desktop.storage import atomic, job_folders
@@ -70,6 +77,28 @@ def recover(store: JobStore) -> Recovery:
 def can_resume(job: Job) -> bool:
     """Whether an interrupted job can be taken up where it was: by what its engine has remembered."""
     return job.state is JobState.INTERRUPTED and _is_elsewhere(job)
+
+
+def take_up(store: JobStore, job_id: str) -> Job:
+    """Hold an interrupted job for this process and return it: `run_job` finishes it, and lets go of it.
+
+    Raises JobStateError where a process has taken it up already, or where it cannot be resumed.
+    """
+    folder = store.folder(job_id)
+    if store.claims.holds(job_id) or not store.claims.take(folder):
+        raise JobStateError(f"Job {job_id} is being run already.", "Wait until that has ended.")
+    try:
+        # As it is now that nobody else can change it: another process may just have finished it.
+        job = store.load(job_id)
+        if not can_resume(job):
+            raise JobStateError(
+                f"Job {job_id} is {job.state}: there is nothing to resume.",
+                f"Run it again with `qie jobs retry {job_id}`.",
+            )
+    except QieError:
+        store.claims.drop(folder)
+        raise
+    return job
 
 
 def _is_elsewhere(job: Job) -> bool:

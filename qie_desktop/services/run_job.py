@@ -149,7 +149,9 @@ class _Run:
         """Take the job, run its engine, and see that something came of it."""
         self._take()
         spec = find_model(self._job.request.model_id)
-        self._cancel.raise_if_cancelled()
+        if not self._remembered:
+            # Else the engine is asked all the same: what goes on elsewhere is for it to stop.
+            self._cancel.raise_if_cancelled()
         self._job = self._store.update(self._job.job_id, lambda job: job.moved_to(JobState.RUNNING))
         self._saver = ResultSaver(self._job, spec, self._store, self._gate.pass_on)
         watch = asyncio.create_task(self._note_cancelling())

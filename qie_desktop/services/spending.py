@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qie_desktop.core.catalogue import CATALOGUE
@@ -33,7 +33,7 @@ class Budget:
 
     def allows(self, cost_usd: float) -> bool:
         """Whether a job of this cost stays within the cap; a free one always does."""
-        return self.cap_usd is None or cost_usd <= 0 or self.spent_usd + cost_usd <= self.cap_usd
+        return self.cap_usd is None or cost_usd <= 0 or round(self.spent_usd + cost_usd, 6) <= self.cap_usd
 
 
 def estimated_cost_usd(request: Request, spec: ModelSpec, settings: Settings) -> float:
@@ -82,6 +82,16 @@ def month_budget(folder: DataFolder, settings: Settings, at: datetime | None = N
     return Budget(round(spent, 6), float(cap) if isinstance(cap, (int, float)) else None)
 
 
+def on_the_way_usd(store: JobStore) -> float:
+    """Return the estimates of all jobs that are queued, run or wait to be resumed. Raises StorageError."""
+    return sum(
+        job.cost_usd or 0.0
+        for job in store.list(states=_ON_THE_WAY)
+        # What was cut off before anything was sent costs nothing.
+        if job.state is not JobState.INTERRUPTED or any(job.remote.values())
+    )
+
+
 def require_budget(
     request: Request, spec: ModelSpec, store: JobStore, settings: Settings, at: datetime | None = None
 ) -> None:
@@ -91,18 +101,18 @@ def require_budget(
     """
     cost = estimated_cost_usd(request, spec, settings)
     budget = month_budget(store.data_folder, settings, at)
-    on_the_way = 0.0
-    if budget.cap_usd is not None and cost > 0:
-        on_the_way = sum(
-            job.cost_usd or 0.0
-            for job in store.list(states=_ON_THE_WAY)
-            # What was cut off before anything was sent costs nothing.
-            if job.state is not JobState.INTERRUPTED or any(job.remote.values())
-        )
-    if replace(budget, spent_usd=budget.spent_usd + on_the_way).allows(cost):
+    cap = budget.cap_usd
+    if cap is None or cost <= 0:
+        return
+    budget = Budget(budget.spent_usd + on_the_way_usd(store), cap)
+    if budget.allows(cost):
         return
     raise SpendingCapReached(
-        f"This costs about ${cost:g}; ${budget.spent_usd + on_the_way:g} of this month's "
-        f"${budget.cap_usd:g} are spent or on the way.",
+        f"This would bring this month to ≈ {_usd(budget.spent_usd + cost)}; your cap is {_usd(cap)}.",
         "Run it all the same with --yes, or raise cloud.monthly_cap_usd.",
     )
+
+
+def _usd(amount: float) -> str:
+    """Return an amount: cents, and tenths of a cent where there are any."""
+    return f"${f'{amount:.3f}'.removesuffix('0')}"

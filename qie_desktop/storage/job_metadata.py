@@ -185,6 +185,7 @@ def _output(item: _JSON) -> Output:
         int(item["height"]),
         None if provider is None else _plain_name(provider),
         bool(item.get("starred", False)),
+        bool(item.get("saved", False)),
     )
 
 

@@ -22,6 +22,11 @@ TokenSource = Literal["environment", ".env", "keychain"]
 """Where a token was found."""
 
 
+def is_token(text: str) -> bool:
+    """Whether this can be a token at all: what is pasted may be a sentence, or end in an ellipsis."""
+    return text.isascii() and text.isprintable() and bool(text) and " " not in text
+
+
 class ReplicateToken:
     """Where the token is found, in this order: the process environment, `.env`, the Keychain.
 
@@ -49,7 +54,7 @@ class ReplicateToken:
         from keyring.errors import KeyringError  # noqa: PLC0415
 
         token = token.strip()
-        if not token or any(letter.isspace() for letter in token):
+        if not is_token(token):
             raise StorageError(
                 "This is not a Replicate token.", "Copy it whole from replicate.com/account/api-tokens."
             )

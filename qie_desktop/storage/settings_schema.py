@@ -126,7 +126,8 @@ SETTINGS: tuple[SettingSpec, ...] = (
         "Keep finished jobs",
         SettingKind.CHOICE,
         "forever",
-        "How long finished jobs stay in the gallery; starred ones always stay.",
+        "When the window opens, jobs that are older, or whose pictures have all been saved, go to the Trash; "
+        "starred ones always stay.",
         choices=("forever", "30-days", "until-saved"),
     ),
     SettingSpec(

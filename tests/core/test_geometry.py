@@ -14,6 +14,7 @@ from qie_desktop.core.geometry import (
     parse_ratio,
     plan_condition,
     plan_fit_back,
+    plan_into_range,
     plan_side_by_side,
     plan_working,
     size_for_ratio,
@@ -210,3 +211,33 @@ def test_a_ratio_is_read(across, down):
 
 def test_a_size_is_written_with_its_sides():
     assert (str(Size(1200, 800)), Size(1200, 800).area_px) == ("1200×800", 960_000)
+
+
+RANGES = st.sampled_from([(64, 8000), (384, 3072)])
+ANY_SIZES = st.builds(Size, st.integers(1, 12_000), st.integers(1, 12_000))
+
+
+@given(ANY_SIZES, RANGES)
+@example(Size(383, 383), (384, 3072))
+@example(Size(384, 3072), (384, 3072))
+@example(Size(383, 3072), (384, 3072))
+@example(Size(3073, 384), (384, 3072))
+@example(Size(48, 384), (384, 3072))
+@example(Size(47, 384), (384, 3072))
+def test_a_size_is_brought_into_range_by_the_smallest_change(size, bounds):
+    low, high = bounds
+    scaled = plan_into_range(size, low, high)
+    fits = low <= min(size) and max(size) <= high
+    if scaled is None:
+        # Half a pixel of rounding is all that could have been gained.
+        assert max(size) / min(size) > high / low * (1 - 1 / low)
+        assert not fits
+        return
+    assert low <= min(scaled) <= max(scaled) <= high
+    assert (scaled == size) is fits
+    if not fits:
+        # One side lies exactly on its bound: nothing smaller would have done.
+        assert min(scaled) == low or max(scaled) == high
+        scale = max(scaled) / max(size)
+        for side, was in zip(scaled, size, strict=True):
+            assert side == pytest.approx(was * scale, abs=0.5 + was / max(size))

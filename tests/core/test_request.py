@@ -22,7 +22,13 @@ from qie_desktop.core.errors import (
 )
 from qie_desktop.core.geometry import Size
 from qie_desktop.core.parameters import MAX_SEED, ParameterKind
-from qie_desktop.core.request import MAX_PROMPT_CHARS, Request, build_request, check_input_sizes
+from qie_desktop.core.request import (
+    MAX_PROMPT_CHARS,
+    Request,
+    build_request,
+    check_input_sizes,
+    size_in_range,
+)
 
 LOCAL = "qwen-image-edit-2509-gguf"
 ONE = (Path("a.png"),)
@@ -280,6 +286,34 @@ def test_sizes_of_inputs_are_checked_by_name(model_id, size, fits):
         check_input_sizes(find_model(model_id), ["good.png", "odd.png"], sizes)
     assert str(Size(*size)) in caught.value.message
     assert caught.value.field == "images"
+    assert caught.value.hint
+
+
+def test_a_size_out_of_range_comes_with_the_way_into_it():
+    spec = find_model("qwen-image-edit-plus")
+    assert size_in_range(spec, "a.png", Size(150, 100), scale=True) == (576, 384)
+    with pytest.raises(ImageSizeOutOfRange) as caught:
+        check_input_sizes(spec, ["a.png"], [Size(150, 100)])
+    assert "--scale" in caught.value.hint
+    assert "576×384 px" in caught.value.hint
+    with pytest.raises(ImageSizeOutOfRange) as caught:
+        size_in_range(spec, "a.png", Size(150, 10), scale=True)
+    assert "--scale" not in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("size", "far"),
+    [
+        ((1024, 1024), False),
+        ((1448, 1448), False),
+        ((1449, 1449), True),
+        ((800, 656), False),
+        ((384, 400), True),
+    ],
+)
+def test_a_picture_is_far_from_the_ideal_by_its_area(size, far):
+    assert find_model("qwen-image-edit-plus").inputs.is_far_from_ideal(Size(*size)) is far
+    assert not find_model("qwen-image-edit").inputs.is_far_from_ideal(Size(*size))
 
 
 def _all_errors(root: type[QieError]) -> list[type[QieError]]:

@@ -11,7 +11,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from qie_desktop.cli.main import app
+from qie_desktop.core.catalogue import CATALOGUE
+from qie_desktop.core.model import Place
+from tests.support.replicate_server import ReplicateServer
 
+SMALL_AREA_PX = 128 * 128
+ONLINE = ("--online", *(f"--model {spec.id} " for spec in CATALOGUE if spec.place is Place.CLOUD))
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 
@@ -25,20 +30,32 @@ def test_the_readme_has_commands():
     assert len(commands()) > 10
 
 
+@pytest.fixture
+def server(monkeypatch):
+    """A server for the cloud models, with its token in the environment."""
+    with ReplicateServer(area_px=SMALL_AREA_PX) as server:
+        for name, value in server.environ.items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
 @pytest.mark.parametrize("command", commands())
-def test_a_command_of_the_readme_works(command, tiny, tiny_gguf, tmp_path, monkeypatch):
+def test_a_command_of_the_readme_works(command, tiny, tiny_gguf, server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("QIE_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("REPLICATE_API_TOKEN", raising=False)
+    online = any(words in f"{command} " for words in ONLINE)
+    if not online:
+        monkeypatch.delenv("REPLICATE_API_TOKEN")
     Image.new("RGB", (96, 64), "teal").save("photo.jpg")
     Image.new("RGB", (64, 64), "gold").save("other.png")
     Path("Qwen-Image-Edit-2509").symlink_to(tiny)
     Path("Qwen-Image-Edit-2509-Q5_K_S.gguf").symlink_to(tiny_gguf)
     runner = CliRunner()
-    if "--model qwen" in command:
+    if "--model qwen-image-edit-2509-gguf" in command:
         for setting in (line for line in commands() if line.startswith("qie config set local.")):
             assert runner.invoke(app, shlex.split(setting)[1:]).exit_code == 0
 
     done = runner.invoke(app, shlex.split(command)[1:])
 
     assert done.exit_code == 0, done.stderr
+    assert bool(server.requests) is online

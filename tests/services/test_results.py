@@ -15,7 +15,6 @@ from qie_desktop.core.job import Job
 from qie_desktop.storage import atomic
 from qie_desktop.storage.job_store import JobStore
 from qie_desktop.storage.ledger import Ledger
-from tests.services.conftest import make_photo
 from tests.services.engines import (
     FromManyThreads,
     Inverting,
@@ -23,6 +22,7 @@ from tests.services.engines import (
     Raising,
 )
 from tests.services.running import run
+from tests.support.pictures import make_photo
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,26 +7,13 @@ from PIL import Image
 
 from qie_desktop.core.catalogue import find_model
 from qie_desktop.core.request import build_request
-from qie_desktop.storage.data_folder import DataFolder
 from qie_desktop.storage.job_store import JobStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from qie_desktop.core.job import Job
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> DataFolder:
-    return DataFolder.at(tmp_path / "data", {})
-
-
-@pytest.fixture
-def store(folder: DataFolder) -> Iterator[JobStore]:
-    store = JobStore(folder)
-    yield store
-    store.close()
 
 
 @pytest.fixture

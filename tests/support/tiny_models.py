@@ -101,12 +101,12 @@ def build_text_encoder(tokenizer: "Qwen2Tokenizer", *, seed: int) -> "Qwen2_5_VL
     return model
 
 
-def build_vae(*, seed: int) -> "AutoencoderKLQwenImage":
-    """The VAE at a base width of 16, float32; its latents have the real `latents_mean` and `latents_std`."""
+def build_vae(*, seed: int, width: int = 16, blocks: int = 1) -> "AutoencoderKLQwenImage":
+    """The VAE at a small base width, float32; its latents have the real `latents_mean` and `latents_std`."""
     import torch
     from diffusers import AutoencoderKLQwenImage
 
-    vae = AutoencoderKLQwenImage(base_dim=16, num_res_blocks=1).eval()
+    vae = AutoencoderKLQwenImage(base_dim=width, num_res_blocks=blocks).eval()
     generator = torch.Generator("cpu").manual_seed(seed)
     with torch.no_grad():
         for name, parameter in vae.named_parameters():

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from qie_desktop.core.errors import InvalidRequest
+from qie_desktop.engines.local.bench import QUANTS, SyntheticBench, run_synthetic
 from qie_desktop.engines.local.inference.benchmark import OURS, STOCK_BF16, STOCK_GGUF, compare
 from qie_desktop.engines.local.inference.dequantisation import dequantise
 from qie_desktop.engines.local.inference.device import choose_device
 from qie_desktop.engines.local.inference.synthetic import Dimensions, SyntheticWeights
-from qie_desktop.services.bench import QUANTS, SyntheticBench, run_synthetic
 
 SMALL = Dimensions(width=256, heads=2, text_width=128)
 

@@ -162,7 +162,7 @@ def test_a_cancel_is_noticed_between_two_blocks():
 def test_latents_that_are_not_finite_stop_the_edit_and_say_so(pipeline):
     pipeline.edit(an_edit(), LOCAL, Recorder(), CancelToken())
     with torch.inference_mode():
-        pipeline._transformer.proj_out.bias[0] = float("nan")
+        pipeline._transformer._out.bias[0] = float("nan")
     told = Recorder()
 
     with pytest.raises(NonFiniteLatents, match="step 1 of 3"):
@@ -284,3 +284,18 @@ def test_a_tokenizer_in_the_hubs_older_files_reads_the_same(tiny, tmp_path):
     )
 
     assert torch.equal(old, new)
+
+
+def test_every_step_shows_what_it_would_come_to(pipeline):
+    recorder = Recorder()
+    picture = noisy_picture()
+
+    pipeline.edit(an_edit(picture), LOCAL, recorder, CancelToken())
+
+    assert recorder.previews
+    for preview in recorder.previews:
+        assert preview is not None
+        assert preview.width * preview.height * 3 == len(preview.rgb)
+        # The shape of the picture, about a pixel for each latent.
+        assert abs(preview.width / preview.height - picture.width / picture.height) < 0.1
+    assert len({preview.rgb for preview in recorder.previews}) == len(recorder.previews)

@@ -1,15 +1,15 @@
 """The halves of a block compiled by torch, where that is worth it.
 
 Dequantisation, and all that lies between two matrix products, become one kernel each. Compiled for any
-number of tokens, and for the shapes of the weights as they are: a dequantisation of unknown size takes as long
-as one that is not compiled (measured on an H200: 541 ms a forward instead of 293).
+number of tokens, and for the shapes of the weights as they are: one of unknown size takes as long as
+dequantisation that is not compiled (measured on an H200: 541 ms a forward instead of 293).
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -104,35 +104,46 @@ def _kind(stream: StreamWeights) -> tuple[tuple[object, ...], ...]:
     )
 
 
-def _check(stream: StreamWeights, steps: Steps, device: Device) -> None:
-    """Raise ValueError where the compiled halves give anything else than those as they are."""
-    ours, plain = (_run(stream, each, device, _CHECKED_TOKENS) for each in (steps, EAGER))
-    for found, expected in zip(ours, plain, strict=True):
-        largest = expected.abs().max()
-        if not bool((found - expected).abs().max() <= _TOLERANCE * largest):
-            raise ValueError("its results differ")
+class _Inputs(NamedTuple):
+    """Random tokens, and what else both halves take."""
+
+    tokens: Tensor
+    mod: StreamModulation
+    rotary: Rotary
+
+    def run(self, stream: StreamWeights, steps: Steps) -> tuple[Tensor, ...]:
+        """Return what both halves of a stream make of this."""
+        qkv = steps.project(self.tokens, stream, self.mod.shift_1, self.mod.scale_1, self.rotary)
+        return (*qkv, steps.finish(self.tokens, self.tokens, stream, self.mod))
 
 
-def _seconds(stream: StreamWeights, steps: Steps, device: Device) -> float:
-    times: list[float] = []
-    for _ in range(_ROUNDS):
-        device.synchronize()
-        began = time.perf_counter()
-        _run(stream, steps, device, _TIMED_TOKENS)
-        device.synchronize()
-        times.append(time.perf_counter() - began)
-    return min(times)
-
-
-def _run(stream: StreamWeights, steps: Steps, device: Device, count: int) -> tuple[Tensor, ...]:
+def _inputs(stream: StreamWeights, device: Device, count: int) -> _Inputs:
     generator = torch.Generator().manual_seed(0)
-    head = stream.query_norm.shape[0]
-    width = stream.out.blocks.shape[0]
+    head, width = stream.query_norm.shape[0], stream.out.blocks.shape[0]
 
     def numbers(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator).to(device.device, device.dtype)
 
-    tokens, mod = numbers(count, width), StreamModulation(*numbers(6, width).unbind(0))
     angles = torch.rand(count, 1, head, generator=generator).to(device.device)
-    qkv = steps.project(tokens, stream, mod.shift_1, mod.scale_1, Rotary(angles.cos(), angles.sin()))
-    return (*qkv, steps.finish(tokens, tokens, stream, mod))
+    mod = StreamModulation(*numbers(6, width).unbind(0))
+    return _Inputs(numbers(count, width), mod, Rotary(angles.cos(), angles.sin()))
+
+
+def _check(stream: StreamWeights, steps: Steps, device: Device) -> None:
+    """Raise ValueError where the compiled halves give anything else than those as they are."""
+    inputs = _inputs(stream, device, _CHECKED_TOKENS)
+    for found, expected in zip(inputs.run(stream, steps), inputs.run(stream, EAGER), strict=True):
+        if not bool((found - expected).abs().max() <= _TOLERANCE * expected.abs().max()):
+            raise ValueError("its results differ")
+
+
+def _seconds(stream: StreamWeights, steps: Steps, device: Device) -> float:
+    inputs = _inputs(stream, device, _TIMED_TOKENS)
+    times: list[float] = []
+    for _ in range(_ROUNDS):
+        device.synchronize()
+        began = time.perf_counter()
+        inputs.run(stream, steps)
+        device.synchronize()
+        times.append(time.perf_counter() - began)
+    return min(times)

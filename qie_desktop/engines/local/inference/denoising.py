@@ -13,6 +13,7 @@ import torch
 
 from qie_desktop.core.errors import NonFiniteLatents
 from qie_desktop.engines.local.inference.latents import PATCH, pack, unpack
+from qie_desktop.engines.local.inference.preview import Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,13 +49,13 @@ def denoise(
     schedule: Schedule,
     conditions: Conditions,
     cancel: CancelToken,
-    on_step: Callable[[int, int], None],
+    on_step: Callable[[int, int, Prediction], None],
 ) -> Tensor:
     """Return the denoised latents `(1, C, H/8, W/8)`, float32.
 
     Computes on the device and in the type of the prompt's hidden states. `on_step` is called with the number
-    of steps done and their total. Raises JobCancelled between two blocks and NonFiniteLatents at the first
-    step whose result is not finite.
+    of steps done, their total and what the step has predicted. Raises JobCancelled between two blocks and
+    NonFiniteLatents at the first step whose result is not finite.
     """
     device, dtype = conditions.prompt.device, conditions.prompt.dtype
     pictures = (conditions.noise, *conditions.references)
@@ -73,13 +74,14 @@ def denoise(
         if conditions.negative is not None:
             unconditional = predictions[1][:, : latents.shape[1]].float()
             velocity = _guided(velocity, unconditional, conditions.guidance)
+        prediction = Prediction(latents, velocity, timestep / _TIMESTEPS)
         latents = schedule.step(velocity, timestep, latents)
         if not torch.isfinite(latents).all():
             raise NonFiniteLatents(
                 f"The numbers overflowed at step {index + 1} of {total}: the picture would be black.",
                 "Try another seed or fewer steps; if it happens again, choose another quantisation.",
             )
-        on_step(index + 1, total)
+        on_step(index + 1, total, prediction)
     height, width = conditions.noise.shape[-2:]
     return unpack(latents, height, width)
 

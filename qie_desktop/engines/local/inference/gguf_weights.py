@@ -12,9 +12,11 @@ from qie_desktop.core.errors import CheckpointDamaged, CheckpointMismatch
 from qie_desktop.engines.local.checkpoint import read_json
 from qie_desktop.engines.local.gguf_file import GgufFile, GgufTensor, read_gguf
 from qie_desktop.engines.local.inference.attention import axes_of
+from qie_desktop.engines.local.inference.blocks import EAGER
 from qie_desktop.engines.local.inference.compilation import fastest_steps
 from qie_desktop.engines.local.inference.completeness import some
 from qie_desktop.engines.local.inference.dequantisation import dequantise
+from qie_desktop.engines.local.inference.dequantisers import choose_dequantiser
 from qie_desktop.engines.local.inference.quantised_linear import NUMBERS, LinearWeights, keeps_blocks
 from qie_desktop.engines.local.inference.transformer import EditTransformer
 
@@ -58,6 +60,10 @@ def load_transformer(
     weights = _GgufWeights(gguf, device, progress)
     transformer = EditTransformer(weights, _GgufWeights(gguf, device).linear, axes, device, cancel)
     transformer.steps = fastest_steps(transformer.blocks, device)
+    if transformer.steps is EAGER:
+        # Compiled halves have their own dequantisation in them.
+        samples = transformer.samples()
+        transformer.use(choose_dequantiser(device, samples, weight_bytes=transformer.resident_bytes))
     return transformer
 
 

@@ -13,6 +13,8 @@ from qie_desktop.engines.local.inference.dequantisation import dequantise
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from qie_desktop.engines.local.inference.dequantisers import Dequantiser
+
 NUMBERS = ""
 """The type of weights that are kept as they are used."""
 
@@ -32,14 +34,15 @@ class LowRank(NamedTuple):
 class LinearWeights(NamedTuple):
     """What a linear layer needs: a tuple, so that a compiled function takes all layers alike.
 
-    `blocks` is uint8 `(out_features, bytes of a row)` of the GGUF type `type_name`; or, with `NUMBERS`, the
-    weights themselves `(out_features, in_features)`.
+    `blocks` is uint8 `(out_features, bytes of a row)` of the GGUF type `type_name`, which `dequantise` turns
+    into numbers; or, with `NUMBERS`, the weights themselves `(out_features, in_features)`.
     """
 
     blocks: Tensor
     type_name: str
     bias: Tensor | None = None
     low_rank: tuple[LowRank, ...] = ()
+    dequantise: Dequantiser = dequantise
 
 
 def linear(x: Tensor, weights: LinearWeights) -> Tensor:
@@ -49,7 +52,7 @@ def linear(x: Tensor, weights: LinearWeights) -> Tensor:
     """
     numbers = weights.blocks
     if weights.type_name != NUMBERS:
-        numbers = dequantise(weights.blocks, weights.type_name, x.dtype)
+        numbers = weights.dequantise(weights.blocks, weights.type_name, x.dtype)
     result = functional.linear(x, numbers, weights.bias)
     for side in weights.low_rank:
         path = functional.linear(functional.linear(x, side.down), side.up)

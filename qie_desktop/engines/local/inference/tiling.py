@@ -35,14 +35,15 @@ class Chain(nn.Module):
         """Return what all layers make of `x` `(1, C, H, W)`.
 
         With `tile_bytes`, those whose activations would take more memory run on as many tiles as keep them
-        within it, or on the smallest there are; attention runs on the whole. Not counted are `x`, the result
-        and what the library takes within one operation. The result differs by rounding alone.
+        within it. Attention runs on the whole, and tiles are not cut smaller than what that takes. Not
+        counted are `x`, the result and what the library takes within one operation. The result differs by
+        rounding alone.
         """
         layers = [cast("Layer", layer) for layer in self.layers]
         if tile_bytes is None:
             return _run(layers, x)
         # Half for a tile, half for what tiles are cut out of or are put together to.
-        most = tile_bytes // 2 // x.element_size()
+        most = max(tile_bytes // 2 // x.element_size(), _most_at_once(layers, x))
         for together in _apart(layers):
             first, last = _too_large(together, x, most)
             x = _run(together[:first], x)
@@ -69,14 +70,26 @@ def _apart(layers: list[Layer]) -> Iterator[list[Layer]]:
     yield run
 
 
+def _needs(layers: list[Layer], x: Tensor) -> list[int]:
+    """Return how many numbers each layer takes when they run on `x` as a whole."""
+    height, width = x.shape[-2:]
+    needs: list[int] = []
+    for layer in layers:
+        needs.append(layer.numbers(height, width))
+        height, width = layer.side(height), layer.side(width)
+    return needs
+
+
+def _most_at_once(layers: list[Layer], x: Tensor) -> int:
+    """Return the most numbers that a layer takes which cannot run in tiles."""
+    needs = zip(layers, _needs(layers, x), strict=True)
+    return max((need for layer, need in needs if layer.halo is None), default=0)
+
+
 def _too_large(layers: list[Layer], x: Tensor, most: int) -> tuple[int, int]:
     """Return from which to before which layer there is one that needs more than `most` numbers."""
-    height, width = x.shape[-2:]
-    large: list[int] = []
-    for index, layer in enumerate(layers):
-        if layer.halo is not None and layer.numbers(height, width) > most:
-            large.append(index)
-        height, width = layer.side(height), layer.side(width)
+    needs = zip(layers, _needs(layers, x), strict=True)
+    large = [index for index, (layer, need) in enumerate(needs) if layer.halo is not None and need > most]
     return (large[0], large[-1] + 1) if large else (len(layers), len(layers))
 
 

@@ -23,15 +23,16 @@ from qie_desktop.engines.local.inference.blocks import (
 )
 from qie_desktop.engines.local.inference.interruption import Pacer
 from qie_desktop.engines.local.inference.modulation import ModulationCache, Modulations
-from qie_desktop.engines.local.inference.quantised_linear import LinearWeights, linear
+from qie_desktop.engines.local.inference.quantised_linear import NUMBERS, LinearWeights, linear
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor
 
     from qie_desktop.core.cancel import CancelToken
     from qie_desktop.engines.local.inference.attention import Shape
+    from qie_desktop.engines.local.inference.dequantisers import Dequantiser
     from qie_desktop.engines.local.inference.device import Device
 
 _TIME_CHANNELS = 256
@@ -104,6 +105,37 @@ class EditTransformer:
     def resident_bytes(self) -> int:
         """How much memory the weights take."""
         return sum(tensor.nbytes for tensor in _tensors(tuple(self.blocks)))
+
+    def samples(self) -> dict[str, Tensor]:
+        """Return blocks of each GGUF type that the layers have: those of one layer each."""
+        return {part.type_name: part.blocks for part in self._linears() if part.type_name != NUMBERS}
+
+    def use(self, dequantisers: Mapping[str, Dequantiser]) -> None:
+        """Dequantise the layers' blocks by these from now on, by type."""
+
+        def changed(part: LinearWeights) -> LinearWeights:
+            return part._replace(dequantise=dequantisers.get(part.type_name, part.dequantise))
+
+        def stream(parts: StreamWeights) -> StreamWeights:
+            return parts._replace(
+                query=changed(parts.query),
+                key=changed(parts.key),
+                value=changed(parts.value),
+                out=changed(parts.out),
+                up=changed(parts.up),
+                down=changed(parts.down),
+            )
+
+        self.blocks = [BlockWeights(*map(stream, block)) for block in self.blocks]
+
+    def _linears(self) -> list[LinearWeights]:
+        return [
+            part
+            for block in self.blocks
+            for stream in block
+            for part in stream
+            if isinstance(part, LinearWeights)
+        ]
 
     def modulations(self, timesteps: Tensor, cancel: CancelToken) -> Modulations:
         """Return what the timesteps `(n,)`, 0 to 1, do to each block, from weights that are let go again."""

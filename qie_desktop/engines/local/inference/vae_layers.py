@@ -142,8 +142,9 @@ class Attention(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the sum of `x` and what it attends to."""
-        joint = self.to_qkv(self.norm(x)).flatten(2).unflatten(1, (3, 1, x.shape[1]))
-        query, key, value = joint.transpose(3, 4).contiguous().unbind(1)
+        # (1, 3 C, H, W) to three of (1, 1, H · W, C).
+        joint = self.to_qkv(self.norm(x)).reshape(1, 3, 1, x.shape[1], -1).transpose(3, 4).contiguous()
+        query, key, value = joint.unbind(1)
         attended = attend(query, key, value, None if scores_budget(query) is None else _SCORES_BYTES)
         return self.proj(attended[:, 0].transpose(1, 2).reshape(x.shape)).add_(x)
 
