@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from camera import SETTLE_S, SIZES, TARGET, Camera, settle, wait_for
+from cloud_states import STATES, cloud, take_cloud
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QAbstractButton, QDialog, QPushButton, QScrollArea
 
@@ -90,6 +91,7 @@ def photograph(results: Path, theme: str, scale: int, only: frozenset[str]) -> N
         with opened(empty) as window:
             camera = camera_for(window, theme, scale, only)
             camera.take("empty")
+            take_drag(camera)
             window.dialogs.welcome()
             take_dialog(camera, "first-run")
         with opened(full) as window:
@@ -99,6 +101,24 @@ def photograph(results: Path, theme: str, scale: int, only: frozenset[str]) -> N
             take_run(camera)
             take_dialogs(camera)
             take_error(camera)
+        photograph_cloud(full, theme, scale, only)
+
+
+def take_drag(camera: Camera) -> None:
+    """Something is dragged over the window."""
+    for part in (camera.window.controls, camera.window.viewer):
+        part.set_lit(True)
+    camera.take("drag")
+    for part in (camera.window.controls, camera.window.viewer):
+        part.set_lit(False)
+
+
+def photograph_cloud(home: Path, theme: str, scale: int, only: frozenset[str]) -> None:
+    """Take the states of the cloud models, over a server of our own."""
+    if only and not only & set(STATES):
+        return
+    with cloud() as server, opened(home) as window:
+        take_cloud(Camera(window, theme, scale, only), server)
 
 
 def take_ready(camera: Camera) -> None:
@@ -136,7 +156,7 @@ def take_kinds(camera: Camera) -> None:
 
 def take_run(camera: Camera) -> None:
     """A job under way, then its result, then both side by side."""
-    if not camera.wants("running", "result", "compare"):
+    if not camera.wants("running", "closing", "result", "compare"):
         return
     window = camera.window
     steps: list[Step] = []
@@ -155,6 +175,9 @@ def take_run(camera: Camera) -> None:
     window.draft.set_value("steps", None)
     window.desk.run()
     camera.take("running", settle_s=0.15)
+    if camera.wants("closing"):
+        window.close()
+        take_dialog(camera, "closing")
     wait_for(lambda: not window.session.jobs.active(), "the end of the jobs")
     wait_for(window.viewer.can_compare, "the result")
     window.viewer.set_compare(False)

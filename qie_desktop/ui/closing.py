@@ -5,12 +5,13 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QAbstractButton, QMessageBox, QPushButton
 
 from qie_desktop.core.catalogue import find_model
 from qie_desktop.core.errors import UnknownModel
 from qie_desktop.core.model import Place
+from qie_desktop.ui.question import ask, new_question
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,9 +94,7 @@ class Closing(QObject):
     def _ask(self) -> None:
         jobs = self._runner.active_jobs()
         cloud = _cloud(jobs)
-        box = QMessageBox(self._window)
-        box.setObjectName("closing_question")
-        box.setWindowModality(Qt.WindowModality.WindowModal)
+        box = new_question(self._window, "closing_question")
         count = max(1, len(jobs))
         box.setText("A job is still running." if count == 1 else f"{count} jobs are still running.")
         box.setInformativeText(_explained(count, cloud_count=len(cloud)))
@@ -111,7 +110,7 @@ class Closing(QObject):
         box.setDefaultButton(wait)
         box.finished.connect(self._on_answered)
         self._question = box
-        box.open()
+        ask(box)
 
     def _button(
         self, box: QMessageBox, text: str, role: QMessageBox.ButtonRole, choice: Choice

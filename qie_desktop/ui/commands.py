@@ -65,7 +65,10 @@ class Commands(QObject):
     @Slot()
     def refresh(self) -> None:
         """Enable what can be asked for now, and check what is chosen."""
-        self._actions.set_facts(self._facts())
+        facts = self._facts()
+        self._actions.set_facts(facts)
+        if Fact.PICTURE_SHOWN not in facts:
+            self._window.tool_bar.set_zoom(None)
         for spec in CATALOGUE:
             chosen = spec.id == self._window.draft.spec.id
             self._actions[f"{QUICK_SWITCH_PREFIX}{spec.id}"].setChecked(chosen)

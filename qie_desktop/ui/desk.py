@@ -5,14 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtCore import QObject, Signal, Slot
 
 from qie_desktop.core.catalogue import CATALOGUE
 from qie_desktop.core.errors import QieError
 from qie_desktop.core.job import Job, JobState
-from qie_desktop.core.model import EmbeddedWeights
-from qie_desktop.services.spending import Budget, estimated_cost_usd, month_budget
+from qie_desktop.core.model import EmbeddedWeights, Place
 from qie_desktop.storage.resources import resources_folder
 from qie_desktop.ui.gallery.cells import NO_OUTPUT
 from qie_desktop.ui.gallery.dragging import dragged_outputs
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from PySide6.QtCore import QMimeData
     from PySide6.QtWidgets import QWidget
 
-    from qie_desktop.core.request import Request
     from qie_desktop.ui.controls.panel import ControlsPanel
     from qie_desktop.ui.dialogs import Dialogs
     from qie_desktop.ui.draft import Draft
@@ -52,7 +49,6 @@ class Desk(QObject):
         dialogs: Dialogs,
     ) -> None:
         super().__init__(window)
-        self._window = window
         self._session = session
         self._draft = draft
         self._controls, self._viewer, self._gallery = panels
@@ -64,24 +60,20 @@ class Desk(QObject):
         dialogs.means_changed.connect(self._controls.refresh)
         dialogs.setting_changed.connect(self._on_setting_changed)
         dialogs.starter_wanted.connect(self._on_starter_wanted)
+        dialogs.cloud_wanted.connect(self._on_cloud_wanted)
         dialogs.images_wanted.connect(self._controls.open_images)
+        dialogs.prompt_wanted.connect(self._controls.focus_prompt)
         dialogs.failed.connect(self._on_failed)
         self._viewer.invite(draft.spec.kind)
 
     def run(self) -> None:
-        """Submit the draft, unless it brings the month's spending above the cap: then ask first."""
+        """Submit the draft."""
         try:
             request = self._draft.request()
         except QieError as error:
             self._on_failed(error)
             return
-        session = self._session
-        cost = estimated_cost_usd(request, self._draft.spec, session.settings)
-        if cost > 0 and session.settings.get("cloud.monthly_cap_usd") is not None:
-            work = partial(month_budget, session.folder, session.settings)
-            session.background.run(work, partial(self._on_budget_known, request, cost), self._on_failed)
-        else:
-            session.jobs.submit(request)
+        self._session.jobs.submit(request)
 
     def cancel(self, job_id: str = "") -> None:
         """Cancel a job; without an id the one that is shown, or else the first in the queue."""
@@ -109,10 +101,11 @@ class Desk(QObject):
             job_id = outputs[0][0]
             offer = Message(
                 Kind.INFO,
-                "The picture is an input now.",
+                "This picture was made here.",
                 "Its prompt and settings can be used again, too.",
                 (Remedy("Reuse Settings"),),
                 code=f"{_REUSE_PREFIX}{job_id}",
+                about_input=True,
             )
             self._viewer.show_message(offer)
 
@@ -146,7 +139,6 @@ class Desk(QObject):
         viewer.help_requested.connect(self._on_help_requested)
         viewer.retry_requested.connect(self._on_retry_requested)
         viewer.cancel_requested.connect(self.cancel)
-        viewer.files_dropped.connect(self._controls.take_files)
         viewer.open_requested.connect(self._controls.open_images)
         viewer.shown_changed.connect(self._on_shown_changed)
         gallery = self._gallery
@@ -243,6 +235,14 @@ class Desk(QObject):
             self._draft.set_prompt(spec.examples[0])
         self._controls.focus_prompt()
 
+    @Slot()
+    def _on_cloud_wanted(self) -> None:
+        # Whoever has begun already is not interrupted.
+        if not self._draft.prompt and not self._draft.image_count:
+            cloud = (spec for spec in CATALOGUE if spec.place is Place.CLOUD)
+            self._draft.set_model(next(cloud).id)
+        self._controls.focus_prompt()
+
     @Slot(object)
     def _on_failed(self, error: QieError) -> None:
         self._viewer.show_error(error.info())
@@ -260,21 +260,3 @@ class Desk(QObject):
 
     def _on_job_loaded(self, index: int, job: Job) -> None:
         self._viewer.show_job(job, max(0, index))
-
-    def _on_budget_known(self, request: Request, cost: float, budget: Budget) -> None:
-        if budget.allows(cost):
-            self._session.jobs.submit(request)
-            return
-        box = QMessageBox(self._window)
-        box.setObjectName("cap_question")
-        box.setWindowModality(Qt.WindowModality.WindowModal)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setText("This brings the month’s spending above your cap.")  # noqa: RUF001 - an apostrophe
-        box.setInformativeText(
-            f"${budget.spent_usd:.2f} of ${budget.cap_usd or 0:.2f} are spent; this costs about ${cost:.2f}."
-        )
-        run = box.addButton("Run Anyway", QMessageBox.ButtonRole.AcceptRole)
-        run.setObjectName("run_anyway")
-        run.clicked.connect(partial(self._session.jobs.submit, request))
-        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
-        box.open()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QUrl, Signal, Slot
+from PySide6.QtGui import QDesktopServices
 
 from qie_desktop.core import errors
+from qie_desktop.engines.replicate.refusals import BILLING_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,10 +30,14 @@ class Dialogs(QObject):
     """str, Value or None: a setting's key and its new value; it is on disk."""
     means_changed = Signal()
     """A token or weights were added or removed: other models may be ready now."""
+    cloud_wanted = Signal()
+    """The person has begun with a token: it is stored."""
     starter_wanted = Signal()
     """The person wants to try the built-in model."""
     images_wanted = Signal()
     """The person wants to choose other images."""
+    prompt_wanted = Signal()
+    """The person wants to word the prompt differently."""
     failed = Signal(object)
     """QieError: what a dialog needs could not be read."""
 
@@ -42,6 +48,11 @@ class Dialogs(QObject):
         self._open: dict[str, QDialog] = {}
         self._helps: Final[dict[str, Callable[[], None]]] = {
             errors.CredentialsMissing.code: self.ask_token,
+            errors.CredentialsRefused.code: self.replace_token,
+            errors.PaymentRequired.code: partial(_open_page, BILLING_PAGE),
+            errors.OutcomeUnknown.code: partial(_open_page, _PREDICTIONS_PAGE),
+            errors.SpendingCapReached.code: partial(self.show_settings, "cloud_page"),
+            errors.ContentRefused.code: self.prompt_wanted.emit,
             errors.OutOfMemory.code: partial(self.show_settings, "local_page"),
             errors.DiskFull.code: partial(self.show_settings, "general_page"),
             errors.SettingsError.code: self.show_settings,
@@ -59,7 +70,7 @@ class Dialogs(QObject):
 
         dialog = self._shown("settings")
         if dialog is None:
-            dialog = SettingsDialog(self._session, self._window)
+            dialog = SettingsDialog(self._session, self._window, self._check_token)
             dialog.setting_changed.connect(self.setting_changed)
             dialog.token_changed.connect(self.means_changed)
             dialog.manage_models_requested.connect(self.show_models)
@@ -80,12 +91,11 @@ class Dialogs(QObject):
     @Slot()
     def ask_token(self) -> None:
         """Ask for a Replicate token."""
-        from qie_desktop.ui.sheets.token_sheet import TokenSheet  # noqa: PLC0415
+        self._ask_token()
 
-        if self._shown("token") is None:
-            dialog = TokenSheet(self._session, self._window)
-            dialog.stored.connect(self.means_changed)
-            self._show("token", dialog)
+    def replace_token(self) -> None:
+        """Ask for another Replicate token than the one that is refused."""
+        self._ask_token(replacing=True)
 
     def show_diagnostics(self) -> None:
         """Open what `qie doctor` prints."""
@@ -109,13 +119,33 @@ class Dialogs(QObject):
             sheet = FirstRunSheet(self._session, self._window)
             sheet.starter_chosen.connect(self.starter_wanted)
             sheet.local_chosen.connect(self.show_models)
-            sheet.token_chosen.connect(self.ask_token)
+            sheet.token_chosen.connect(self._on_token_chosen)
             self._show("first_run", sheet)
 
     def show_info(self, job_id: str) -> None:
         """Open everything that is known of a job."""
         work = partial(self._session.store.load, job_id)
         self._session.background.run(work, self._on_job_loaded, self.failed.emit)
+
+    @Slot()
+    def _on_token_chosen(self) -> None:
+        self._ask_token(begins=True)
+
+    def _ask_token(self, *, replacing: bool = False, begins: bool = False) -> None:
+        from qie_desktop.ui.sheets.token_sheet import TokenSheet  # noqa: PLC0415
+
+        if self._shown("token") is None:
+            dialog = TokenSheet(self._session, self._window, self._check_token, replacing=replacing)
+            dialog.stored.connect(self.means_changed)
+            if begins:
+                dialog.stored.connect(self.cloud_wanted)
+            self._show("token", dialog)
+
+    def _check_token(self, typed: str) -> str:
+        """Return whose account a token is of. Not on the GUI thread."""
+        from qie_desktop.services.account import account_sentence  # noqa: PLC0415
+
+        return account_sentence(self._session.token, typed)
 
     def _on_job_loaded(self, job: Job) -> None:
         from qie_desktop.ui.sheets.get_info import GetInfo  # noqa: PLC0415
@@ -142,6 +172,12 @@ class Dialogs(QObject):
         dialog = self.sender()
         self._open = {key: shown for key, shown in self._open.items() if shown is not dialog}
 
+
+def _open_page(address: str) -> None:
+    QDesktopServices.openUrl(QUrl(address))
+
+
+_PREDICTIONS_PAGE = "https://replicate.com/predictions"
 
 _ABOUT_MODELS = (
     errors.ModelNotInstalled.code,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from qie_desktop.core.catalogue import find_model
-from qie_desktop.core.errors import JobStateError, QieError
+from qie_desktop.core.errors import JobStateError, QieError, SpendingCapReached
 from qie_desktop.core.events import JobEvent, Queued, Terminal
 from qie_desktop.core.job import JobState
-from qie_desktop.services.retry import retry
+from qie_desktop.services.retry import resumes, retry_or_resume
+from qie_desktop.services.spending import require_budget
 from qie_desktop.services.submit import submit
 from qie_desktop.ui.background import BackgroundPool
 
@@ -26,6 +28,15 @@ if TYPE_CHECKING:
     from qie_desktop.ui.worker import EngineWorker
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is to be run: a request, or the job of this id again."""
+
+    request: Request | None = None
+    job_id: str = ""
+    new_seed: bool = False
+
+
 class JobRunner(QObject):
     """Implements `session.Jobs`. GUI thread; every call returns at once, and signals tell what came of it.
 
@@ -36,6 +47,8 @@ class JobRunner(QObject):
     """Job: it is on disk and queued."""
     refused = Signal(object, object)
     """Request (None where there is no such job to retry), QieError: it never became a job."""
+    cap_reached = Signal(object, object)
+    """SpendingCapReached, Callable: nothing was submitted; the second does it, `above_cap=True` unchecked."""
     told = Signal(object)
     """JobEvent: how far a job is, and how it ended. Nothing follows a job's terminal event."""
     ended = Signal(object)
@@ -61,16 +74,19 @@ class JobRunner(QObject):
         self._lane = BackgroundPool(1, "qie-submit", self)
         self._active: dict[str, Job] = {}
         self._ending: set[str] = set()
-        self._submitting = 0
+        self._submitting: list[_Wish] = []
         self._stopped = False
 
     def submit(self, request: Request) -> None:
         """Check a request, put it on disk and run it in its turn."""
-        self._begin(partial(self._put_on_disk, request), request)
+        self._begin(_Wish(request))
 
     def retry(self, job_id: str, *, new_seed: bool = False) -> None:
-        """Run a job again, as a new one."""
-        self._begin(partial(self._put_on_disk_again, job_id, new_seed), None)
+        """Run a job again, as a new one; one that was cut off and is paid for is finished instead."""
+        wish = _Wish(job_id=job_id, new_seed=new_seed)
+        # Two clicks are not two jobs; two seeds are.
+        if new_seed or not (job_id in self._active or wish in self._submitting):
+            self._begin(wish)
 
     def resume(self, jobs: Iterable[Job]) -> None:
         """Take up interrupted jobs where they were."""
@@ -122,42 +138,59 @@ class JobRunner(QObject):
         ended = self._worker is None or self._worker.wait(timeout_s)
         return self._lane.shut_down(timeout_s) and ended
 
-    def _begin(self, work: Callable[[], Job], request: Request | None) -> None:
-        self._submitting += 1
-        self._lane.run(work, self._on_put_on_disk, partial(self._on_refused, request))
+    def _begin(self, wish: _Wish, *, above_cap: bool = False) -> None:
+        self._submitting.append(wish)
+        work = partial(self._put_on_disk, wish, above_cap)
+        self._lane.run(work, partial(self._on_put_on_disk, wish), partial(self._on_refused, wish))
 
-    def _put_on_disk(self, request: Request) -> Job:
+    def _put_on_disk(self, wish: _Wish, above_cap: bool) -> Job:
         """Check and submit. On the lane's thread."""
-        self._check(request)
-        return self._still_wanted(submit(self._store, self._settings, request))
+        if wish.request is None:
+            return self._put_on_disk_again(wish, above_cap)
+        self._check_ready(wish.request)
+        self._check_budget(wish.request, above_cap)
+        return self._still_wanted(submit(self._store, self._settings, wish.request))
 
-    def _put_on_disk_again(self, job_id: str, new_seed: bool) -> Job:
-        """Check and submit again. On the lane's thread."""
-        self._check(self._store.load(job_id).request)
-        return self._still_wanted(retry(self._store, self._settings, job_id, new_seed=new_seed))
+    def _put_on_disk_again(self, wish: _Wish, above_cap: bool) -> Job:
+        """Check and submit again, or take the job itself up to be finished. On the lane's thread."""
+        old = self._store.load(wish.job_id)
+        self._check_ready(old.request)
+        if not resumes(old, new_seed=wish.new_seed):
+            self._check_budget(old.request, above_cap)
+        job = retry_or_resume(self._store, self._settings, wish.job_id, new_seed=wish.new_seed)
+        # One that is finished waits for its turn from now on; on disk it is interrupted until it runs.
+        return replace(self._still_wanted(job), state=JobState.QUEUED, error=None)
 
-    def _check(self, request: Request) -> None:
+    def _check_ready(self, request: Request) -> None:
         if self._stopped:
             raise _closing()
         problem = self._readiness(find_model(request.model_id), request)
         if problem is not None:
             raise problem
 
+    def _check_budget(self, request: Request, above_cap: bool) -> None:
+        if not above_cap:
+            require_budget(request, find_model(request.model_id), self._store, self._settings)
+
     def _still_wanted(self, job: Job) -> Job:
         """Return the job, or end it where the window was closed meanwhile. On the lane's thread."""
         if not self._stopped:
             return job
-        self._store.update(job.job_id, lambda current: current.moved_to(JobState.CANCELLED))
+        if job.state is JobState.QUEUED:
+            self._store.update(job.job_id, lambda current: current.moved_to(JobState.CANCELLED))
         self._store.claims.drop(self._store.folder(job.job_id))
         raise _closing()
 
-    def _on_put_on_disk(self, job: Job) -> None:
-        self._submitting -= 1
+    def _on_put_on_disk(self, wish: _Wish, job: Job) -> None:
+        self._submitting.remove(wish)
         self._start(job)
 
-    def _on_refused(self, request: Request | None, error: QieError) -> None:
-        self._submitting -= 1
-        self.refused.emit(request, error)
+    def _on_refused(self, wish: _Wish, error: QieError) -> None:
+        self._submitting.remove(wish)
+        if isinstance(error, SpendingCapReached):
+            self.cap_reached.emit(error, partial(self._begin, wish))
+        else:
+            self.refused.emit(wish.request, error)
         self._tell_when_empty()
 
     def _start(self, job: Job) -> None:
@@ -168,6 +201,7 @@ class JobRunner(QObject):
             self._worker = self._make_worker()
             self._worker.told.connect(self._on_told)
             self._worker.ended.connect(self._on_ended)
+            self._worker.kept.connect(self._on_kept)
         self._worker.enqueue(job)
 
     @Slot(object)
@@ -184,6 +218,11 @@ class JobRunner(QObject):
         self._active.pop(job.job_id, None)
         self._ending.discard(job.job_id)
         self.ended.emit(job)
+        self._tell_when_empty()
+
+    @Slot(object)
+    def _on_kept(self, job: Job) -> None:
+        self._active.pop(job.job_id, None)
         self._tell_when_empty()
 
     def _tell_when_empty(self) -> None:

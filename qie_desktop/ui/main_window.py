@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 from qie_desktop.ui.actions import Actions
+from qie_desktop.ui.cap_question import CapQuestion
 from qie_desktop.ui.closing import Closing
 from qie_desktop.ui.commands import Commands
 from qie_desktop.ui.controls.panel import ControlsPanel
 from qie_desktop.ui.desk import Desk
 from qie_desktop.ui.dialogs import Dialogs
+from qie_desktop.ui.drag_watch import DragWatch
 from qie_desktop.ui.gallery.panel import GalleryPanel
 from qie_desktop.ui.menu_bar import fill_menu_bar
 from qie_desktop.ui.notices import Notices
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QShowEvent
+    from PySide6.QtCore import QMimeData
+    from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 
     from qie_desktop.core.errors import QieError
     from qie_desktop.ui.draft import Draft
@@ -70,6 +73,8 @@ class MainWindow(QMainWindow):
         self.commands = Commands(self, self.actions_table)
         self.notices = Notices(self, self.session)
         self.closing = Closing(self, machinery.runner)
+        self._cap_question = CapQuestion(self, machinery.runner)
+        self._drags = DragWatch(self)
         self._connect()
 
     def open_files(self, paths: Sequence[Path]) -> None:
@@ -122,6 +127,7 @@ class MainWindow(QMainWindow):
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Begin to work once the window stands."""
         super().showEvent(event)
+        self._drags.begin()
         if not self._shown:
             self._shown = True
             QTimer.singleShot(0, self, self._on_begun)
@@ -142,22 +148,14 @@ class MainWindow(QMainWindow):
             self.machinery.follow_palette()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
-        """Light the slots up for what may be dropped."""
+        """Take what may be dropped anywhere."""
         if self.controls.accepts(event.mimeData()):
             event.acceptProposedAction()
-            self.controls.set_lit(True)
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: N802 - Qt's name
-        """Put the lights out."""
-        super().dragLeaveEvent(event)
-        self.controls.set_lit(False)
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
         """Take what was dropped."""
-        self.controls.set_lit(False)
         event.acceptProposedAction()
-        mime: QMimeData = event.mimeData()
-        self.desk.drop(mime)
+        self.desk.drop(event.mimeData())
 
     def _lay_out(self) -> None:
         fill_menu_bar(self.menuBar(), self.actions_table)
@@ -183,6 +181,8 @@ class MainWindow(QMainWindow):
         self.notices.opened.connect(self._on_notice_opened)
         self.machinery.background.failed_unheard.connect(self.show_error)
         self.dialogs.setting_changed.connect(self.machinery.on_setting_changed)
+        self._drags.entered.connect(self._on_drag_entered)
+        self._drags.ended.connect(self._on_drag_ended)
 
     def _remember(self) -> None:
         sizes = self.panes.sizes()
@@ -199,6 +199,17 @@ class MainWindow(QMainWindow):
     def _on_begun(self) -> None:
         self.machinery.background.release()
         self.began.emit()
+
+    @Slot(object)
+    def _on_drag_entered(self, mime: QMimeData) -> None:
+        lit = self.controls.accepts(mime)
+        self.controls.set_lit(lit)
+        self.viewer.set_lit(lit)
+
+    @Slot()
+    def _on_drag_ended(self) -> None:
+        self.controls.set_lit(False)
+        self.viewer.set_lit(False)
 
     @Slot(list)
     def _on_kept(self, job_ids: list[str]) -> None:

@@ -41,7 +41,7 @@ class Jobs(Protocol):
         ...
 
     def retry(self, job_id: str, *, new_seed: bool = False) -> None:
-        """Run a job again, as a new one."""
+        """Run a job again, as a new one; one that was cut off and is paid for is finished instead."""
         ...
 
     def cancel(self, job_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass
 from functools import partial
@@ -11,9 +12,20 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QApplication
 
 from qie_desktop.core.catalogue import find_model
-from qie_desktop.core.errors import QieError, SettingsError, UnknownModel
+from qie_desktop.core.errors import (
+    CredentialsMissing,
+    JobDamaged,
+    JobNotFound,
+    QieError,
+    SettingsError,
+    UnknownModel,
+)
+from qie_desktop.core.job import JobState
+from qie_desktop.services.keeping import rule_of
 from qie_desktop.services.model_choice import choose_model
 from qie_desktop.services.recovery import recover
+from qie_desktop.ui.viewer.message_bar import Kind, Message
+from qie_desktop.ui.viewer.remedies import remedies_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +41,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What an earlier run has left: jobs to take up again, and jobs that are over."""
+    """What an earlier run has left: jobs to take up, those that wait for a token, those that are over."""
 
     runnable: tuple[Job, ...]
+    waiting: tuple[Job, ...]
     over: tuple[Job, ...]
 
 
@@ -44,6 +57,7 @@ class Startup(QObject):
         self._files = tuple(files)
         self._choose = choose
         window.began.connect(self._on_began)
+        window.dialogs.means_changed.connect(self._take_up)
 
     @Slot()
     def _on_began(self) -> None:
@@ -54,14 +68,20 @@ class Startup(QObject):
         self._window.controls.focus_prompt()
         window.open_files(self._files)
         window.gallery.reload()
-        work = partial(_look, session, self._kept())
-        session.background.run(work, self._on_recovered, self._on_not_recovered)
+        self._take_up()
         session.background.run(_warm_up, _nothing)
         if self._choose:
             choose = partial(choose_model, session.settings, self._problem)
             session.background.run(choose, self._on_model_chosen)
         for problem in session.settings.problems:
             window.show_error(SettingsError(problem, "Mend it in Settings."))
+
+    @Slot()
+    def _take_up(self) -> None:
+        """Finish what is unfinished and can be run now: at the start, and once there is a token."""
+        session = self._window.session
+        work = partial(_look, session, self._kept())
+        session.background.run(work, self._on_recovered, self._on_not_recovered)
 
     def _kept(self) -> frozenset[str]:
         """Return the jobs that the person wanted kept when the window was closed."""
@@ -74,8 +94,14 @@ class Startup(QObject):
         runner = self._window.machinery.runner
         runner.announce_ended(found.over)
         runner.resume(found.runnable)
+        rule = rule_of(self._window.session.settings)
+        if rule is not None:
+            self._window.gallery.tidy(rule, frozenset(job.job_id for job in found.runnable))
+        waiting = frozenset(job.job_id for job in found.waiting)
         if self._kept():
-            self._window.state.remember(kept_jobs=())
+            self._window.state.remember(kept_jobs=tuple(sorted(self._kept() & waiting)))
+        if waiting:
+            self._window.viewer.show_message(_waiting_message(len(waiting)))
 
     def _on_not_recovered(self, error: QieError) -> None:
         self._window.show_error(error)
@@ -103,18 +129,38 @@ def _look(session: Session, kept: frozenset[str]) -> _Found:
     """Settle what an earlier run has left. For any thread."""
     recovery = recover(session.store)
     wanted = {job.job_id: job for job in recovery.resumable}
-    # Kept in the queue when the window was closed: nothing was sent yet, so they simply begin now.
-    wanted |= {job.job_id: job for job in recovery.interrupted if job.job_id in kept}
-    runnable = tuple(wanted[job_id] for job_id in sorted(wanted) if _is_ready(session, wanted[job_id]))
-    over = tuple(job for job in recovery.interrupted if job not in runnable)
-    return _Found(runnable, over)
+    # Kept when the window was closed, before anything was sent: they simply begin now.
+    for job_id in kept:
+        with contextlib.suppress(JobNotFound, JobDamaged):
+            job = session.store.load(job_id)
+            if job.state is JobState.INTERRUPTED:
+                wanted[job_id] = job
+    jobs = [wanted[job_id] for job_id in sorted(wanted)]
+    problems = [_problem(session, job) for job in jobs]
+    runnable = [job for job, problem in zip(jobs, problems, strict=True) if problem is None]
+    waiting = [job for job, problem in zip(jobs, problems, strict=True) if _is_about_token(problem)]
+    over = [job for job in recovery.interrupted if job not in runnable]
+    return _Found(tuple(runnable), tuple(waiting), tuple(over))
 
 
-def _is_ready(session: Session, job: Job) -> bool:
+def _problem(session: Session, job: Job) -> QieError | None:
     try:
         problem = session.readiness(find_model(job.request.model_id), job.request)
     except UnknownModel as error:
         problem = error
     if problem is not None:
         _log.info("Job %s is not taken up: %s", job.job_id, problem)
-    return problem is None
+    return problem
+
+
+def _is_about_token(problem: QieError | None) -> bool:
+    return isinstance(problem, CredentialsMissing)
+
+
+def _waiting_message(count: int) -> Message:
+    one = count == 1
+    title = "A cloud job waits to be finished." if one else f"{count} cloud jobs wait to be finished."
+    goes_on = "It goes on by itself" if one else "They go on by themselves"
+    hint = f"{goes_on} once your token is here; what was paid for costs nothing more."
+    code = CredentialsMissing.code
+    return Message(Kind.WARNING, title, hint, remedies_for(code, can_retry=False), code=code)

@@ -81,6 +81,8 @@ class EngineWorker(QObject):
     """JobEvent: how far a job is. Emitted on whatever thread its engine uses."""
     ended = Signal(object)
     """Job: as it ended, after its terminal event."""
+    kept = Signal(object)
+    """Job: it has not begun and stays queued on disk, to be run at the next start."""
 
     def __init__(
         self,
@@ -236,9 +238,10 @@ class EngineWorker(QObject):
     async def _wind_up(self, waiting: list[_Ticket]) -> None:
         waiting = [*waiting, *self._inbox]
         self._inbox.clear()
-        self._started_from(
-            [ticket for ticket in waiting if not (self._keeps_cloud and ticket.place is Place.CLOUD)]
-        )
+        kept = [ticket for ticket in waiting if self._keeps_cloud and ticket.place is Place.CLOUD]
+        for ticket in kept:
+            self.kept.emit(ticket.job)
+        self._started_from([ticket for ticket in waiting if ticket not in kept])
         with self._lock:
             running = [ticket for ticket in self._tickets.values() if ticket.task is not None]
         for ticket in running:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
-from PIL import Image
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QApplication
 
@@ -21,7 +20,6 @@ from qie_desktop.core.events import Cancelled, JobEvent
 from qie_desktop.core.job import Job
 from qie_desktop.core.model import ModelSpec, Place
 from qie_desktop.core.request import Request, build_request
-from qie_desktop.services.submit import submit
 from qie_desktop.storage.data_folder import DataFolder
 from qie_desktop.storage.job_store import JobStore
 from qie_desktop.storage.secrets import ReplicateToken
@@ -29,6 +27,7 @@ from qie_desktop.storage.settings import Settings
 from qie_desktop.ui.draft import Draft
 from qie_desktop.ui.job_runner import JobRunner
 from qie_desktop.ui.session import Session
+from tests.support.pictures import make_photo  # noqa: F401 - tests of the window take it from here
 from tests.ui import leftovers
 from tests.ui.bench import Bench, Ear, build_runner
 
@@ -122,52 +121,6 @@ def no_keychain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     for name in ("REPLICATE_API_TOKEN", "HF_HOME", "JOBS_DIR", "QIE_HOME"):
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> DataFolder:
-    return DataFolder.at(tmp_path / "data", {})
-
-
-@pytest.fixture
-def store(folder: DataFolder) -> Iterator[JobStore]:
-    store = JobStore(folder)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def settings(folder: DataFolder) -> Settings:
-    return Settings.load(folder.config)
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    return make_photo(tmp_path / "photo.png", (150, 100))
-
-
-def make_photo(path: Path, size: tuple[int, int]) -> Path:
-    """Put a picture with something to be seen on disk."""
-    horizontal = Image.linear_gradient("L").rotate(90).resize(size)
-    vertical = Image.linear_gradient("L").resize(size)
-    Image.merge("RGB", (horizontal, vertical, Image.radial_gradient("L").resize(size))).save(path)
-    return path
-
-
-@pytest.fixture
-def make(store: JobStore, settings: Settings, photo: Path) -> Callable[..., Job]:
-    """Return a function that puts a queued job on disk."""
-
-    def make(
-        model_id: str = "starter",
-        inputs: list[Path] | None = None,
-        prompt: str = "invert it",
-        **options: object,
-    ) -> Job:
-        given = [photo] if inputs is None else inputs
-        return submit(store, settings, build_request(model_id, prompt, given, options))
-
-    return make
 
 
 @pytest.fixture

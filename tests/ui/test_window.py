@@ -11,14 +11,15 @@ from PySide6.QtWidgets import (
     QDialog,
     QLabel,
     QPushButton,
+    QToolButton,
 )
 from pytestqt.qtbot import QtBot
 
 from qie_desktop.core.errors import DiskFull
 from qie_desktop.core.job import Job, JobState
 from qie_desktop.storage.job_store import JobStore
-from qie_desktop.ui.job_runner import JobRunner
 from qie_desktop.ui.main_window import MainWindow
+from qie_desktop.ui.viewer.panel import LEAST_WIDTH
 
 OpenWindow = Callable[..., MainWindow]
 
@@ -85,6 +86,27 @@ def test_window_remembers_its_panes_and_its_model(qtbot: QtBot, open_window: Ope
     assert second.height() == 611
     assert second.gallery.isHidden()
     assert second.draft.spec.id == "seedream-4"
+
+
+def test_viewer_keeps_its_room_in_the_smallest_window(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window()
+    window.resize(window.minimumSize())
+    window.panes.setSizes([window.width(), 1, window.width()])
+    assert window.viewer.width() >= LEAST_WIDTH
+    qtbot.waitUntil(lambda: window.gallery.geometry().right() < window.width())
+
+
+def test_zoom_is_told_only_while_a_picture_is_shown(
+    qtbot: QtBot, open_window: OpenWindow, photo: Path
+) -> None:
+    window = open_window()
+    zoom = window.findChild(QToolButton, "zoom_label")
+    assert zoom.text() == "–"
+    for _ in range(2):
+        window.open_files([photo])
+        qtbot.waitUntil(lambda: zoom.text().endswith("%"))
+        window.draft.set_image(0, None)
+        qtbot.waitUntil(lambda: zoom.text() == "–")
 
 
 def test_quick_switch_changes_the_model_and_is_checked(open_window: OpenWindow) -> None:
@@ -209,21 +231,3 @@ def test_theme_of_the_settings_takes_effect_at_once(open_window: OpenWindow) -> 
     assert dark.lightness() < 100
     window.dialogs.setting_changed.emit("general.theme", "light")
     assert window.palette().window().color().lightness() > 150
-
-
-def test_month_above_the_cap_asks_before_it_is_run(
-    qtbot: QtBot, open_window: OpenWindow, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    window = open_window([photo])
-    qtbot.waitUntil(lambda: window.draft.image_count == 1)
-    window.session.settings.set("cloud.monthly_cap_usd", 0.01)
-    window.draft.set_model("qwen-image-edit")
-    window.draft.set_prompt("sepia")
-    submitted: list[object] = []
-    monkeypatch.setattr(JobRunner, "submit", lambda _self, request: submitted.append(request))
-    window.desk.run()
-    qtbot.waitUntil(lambda: window.findChild(QDialog, "cap_question") is not None)
-    assert submitted == []
-    window.findChild(QPushButton, "run_anyway").click()
-    assert len(submitted) == 1
-    qtbot.waitUntil(lambda: window.findChild(QDialog, "cap_question") is None)

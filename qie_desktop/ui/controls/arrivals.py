@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qie_desktop.core.errors import InputImageError, QieError, StorageError
-from qie_desktop.core.request import check_input_sizes
 from qie_desktop.imaging.opening import probe
 from qie_desktop.storage.atomic import mapped_errors
 from qie_desktop.ui.controls.dropped import (
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qie_desktop.core.cancel import CancelToken
-    from qie_desktop.core.model import ModelSpec
     from qie_desktop.ui.controls.fetch_limits import FetchLimits
 
 _KEPT_S = 2 * 24 * 3600
@@ -66,15 +64,16 @@ def unfold(things: Sequence[Dropped], limit: int) -> tuple[list[Dropped], int]:
     return found[:limit], max(0, len(found) - limit)
 
 
-def receive(thing: Dropped, spec: ModelSpec, desk: Desk) -> Arrival:
-    """Return the picture file that a thing is or becomes, decoded once and of a size that the model takes.
+def receive(thing: Dropped, desk: Desk) -> Arrival:
+    """Return the picture file that a thing is or becomes, decoded once.
+
+    Whether the model takes one of its size is said where it is shown: a scaled copy may stand for it.
 
     Raises InputImageError, StorageError or DiskFull saying why not, and JobCancelled.
     """
     path = _file_of(thing, desk)
     try:
         picture = load_picture(path)
-        check_input_sizes(spec, [path.name], [picture.info.size])
     except QieError:
         if not isinstance(thing, DroppedFile):
             shutil.rmtree(path.parent, ignore_errors=True)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from qie_desktop.ui.controls.applicable import image_choices, values_of
 from qie_desktop.ui.controls.image_slots import ImageSlots
 from qie_desktop.ui.controls.notice import Notice
-from qie_desktop.ui.controls.result_outline import expected_size, picture_problem
+from qie_desktop.ui.controls.result_outline import expected_size, ideal_hint, picture_problem
 from qie_desktop.ui.controls.section import Section
 from qie_desktop.ui.controls.segments import Segments
 from qie_desktop.ui.look.classes import make_muted
@@ -45,7 +45,11 @@ class ImageSection(QWidget):
         self._size_label = QLabel()
         self._size_label.setObjectName("result_size_label")
         make_muted(self._size_label)
-        self._section = Section("Images", (self.slots, self._choice_box, self._size_label))
+        self._ideal_hint = QLabel()
+        self._ideal_hint.setObjectName("ideal_size_hint")
+        self._ideal_hint.setWordWrap(True)
+        make_muted(self._ideal_hint)
+        self._section = Section("Images", (self.slots, self._choice_box, self._size_label, self._ideal_hint))
         self.notice = Notice("image_notice")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -127,3 +131,6 @@ class ImageSection(QWidget):
         size = None if error else expected_size(self._draft, self._pictures)
         self._size_label.setText(f"Result {size.width} × {size.height} px" if size else "")
         self._size_label.setVisible(size is not None)
+        hint = ideal_hint(self._draft, self._pictures)
+        self._ideal_hint.setText(hint)
+        self._ideal_hint.setVisible(bool(hint))

@@ -74,6 +74,7 @@ class ImageSlot(QAbstractButton):
         self._state = SlotState()
         self._look = SlotLook()
         self._lit = False
+        self._aimed_at = False
         self._pressed_at: QPoint | None = None
         self._clear = self._clear_button()
 
@@ -101,7 +102,7 @@ class ImageSlot(QAbstractButton):
         self.update()
 
     def set_lit(self, lit: bool) -> None:
-        """Light up, as something is dragged that could be dropped here."""
+        """Light up, as something is dragged over the window that could be dropped here."""
         if lit != self._lit:
             self._lit = lit
             self.update()
@@ -121,7 +122,13 @@ class ImageSlot(QAbstractButton):
     def paintEvent(self, _paint: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         """Paint the slot as it is now."""
         painter = QPainter(self)
-        now = replace(self._look, lit=self._lit, hovered=self.underMouse(), focused=self.hasFocus())
+        now = replace(
+            self._look,
+            lit=self._lit or self._aimed_at,
+            aimed_at=self._aimed_at,
+            hovered=self.underMouse(),
+            focused=self.hasFocus(),
+        )
         paint_slot(painter, self.rect(), now, Colours.of(self.palette()))
         painter.end()
 
@@ -167,18 +174,18 @@ class ImageSlot(QAbstractButton):
             self._drag()
 
     def dragEnterEvent(self, entered: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
-        """Light up for whatever may be a picture; what turns out to be none is refused with a reason."""
+        """Aim at this slot with whatever may be a picture; what turns out to be none is refused."""
         if may_hold_pictures(entered.mimeData()):
             entered.acceptProposedAction()
-            self.set_lit(True)
+            self._aim(aimed=True)
 
     def dragLeaveEvent(self, _left: QDragLeaveEvent) -> None:  # noqa: N802 - Qt's name
-        """Go out again."""
-        self.set_lit(False)
+        """Be as the others again."""
+        self._aim(aimed=False)
 
     def dropEvent(self, dropped: QDropEvent) -> None:  # noqa: N802 - Qt's name
         """Say what was dropped; a picture of another slot is moved."""
-        self.set_lit(False)
+        self._aim(aimed=False)
         mime = dropped.mimeData()
         if mime.hasFormat(SLOT_MIME):
             dropped.setDropAction(Qt.DropAction.MoveAction)
@@ -202,6 +209,10 @@ class ImageSlot(QAbstractButton):
         """Keep the clear button in its corner."""
         super().resizeEvent(resized)
         self._clear.move(self.width() - _CLEAR_PX - _CLEAR_INSET, _CLEAR_INSET)
+
+    def _aim(self, *, aimed: bool) -> None:
+        self._aimed_at = aimed
+        self.update()
 
     def _drag(self) -> None:
         drag = QDrag(self)

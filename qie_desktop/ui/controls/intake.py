@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,8 @@ from qie_desktop.core.errors import InputImageError, QieError
 from qie_desktop.ui.controls.arrivals import Arrival, Desk, receive, sweep, unfold
 from qie_desktop.ui.controls.dropped import Dropped, DroppedFile, DroppedUrl, read_mime
 from qie_desktop.ui.controls.fetch_limits import FetchLimits
+from qie_desktop.ui.controls.pictures import load_picture
+from qie_desktop.ui.controls.result_outline import scalable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,6 +61,7 @@ class PictureIntake(QObject):
         self._waiting: deque[_Expected] = deque()
         self._unfolding = 0
         self._busy = False
+        self._scaling = False
         cancel = CancelToken()
         self.destroyed.connect(cancel.cancel)
         self._desk = Desk(session.folder.home / _FOLDER, FetchLimits(), cancel)
@@ -80,6 +84,16 @@ class PictureIntake(QObject):
         """Take files or folders that were chosen."""
         self._take([DroppedFile(path) for path in paths], slot)
 
+    def use_scaled_copies(self) -> None:
+        """Put scaled copies in the place of the pictures that are out of the model's range."""
+        paths, spec = scalable(self._draft, self.pictures), self._draft.spec
+        if paths and not self._scaling:
+            self.began.emit()
+            self._scaling = True
+            work = partial(_scaled, spec, paths, self._desk.folder / secrets.token_hex(4))
+            self._background.run(work, partial(self._on_scaled, spec), self._on_not_scaled)
+            self.expecting_changed.emit()
+
     @property
     def expecting(self) -> dict[int, str]:
         """The slots in which pictures are about to appear, and what is done for them, in a word."""
@@ -96,7 +110,7 @@ class PictureIntake(QObject):
     @property
     def busy(self) -> bool:
         """Whether something is on its way."""
-        return self._busy or bool(self._waiting) or self._unfolding > 0
+        return self._busy or bool(self._waiting) or self._unfolding > 0 or self._scaling
 
     def _take(self, things: Sequence[Dropped], slot: int | None) -> None:
         self.began.emit()
@@ -154,7 +168,7 @@ class PictureIntake(QObject):
             self._busy = True
             expected = self._waiting[0]
             self._background.run(
-                partial(_received, expected.thing, self._draft.spec, self._desk),
+                partial(_received, expected.thing, self._desk),
                 self._on_received,
                 self._on_failed,
             )
@@ -186,6 +200,23 @@ class PictureIntake(QObject):
         elif self._draft.add_images([path]):
             self._refuse_full(self._draft.spec)
 
+    def _on_scaled(self, spec: ModelSpec, copies: dict[Path, Arrival]) -> None:
+        if not shiboken6.isValid(self):
+            return
+        for slot, path in enumerate(self._draft.images):
+            # Another model may take the picture as it is.
+            if path in copies and self._draft.spec is spec:
+                self.pictures.put(copies[path].path, copies[path].picture)
+                self._draft.set_image(slot, copies[path].path)
+        self._scaling = False
+        self.expecting_changed.emit()
+
+    def _on_not_scaled(self, error: QieError) -> None:
+        if shiboken6.isValid(self):
+            self._scaling = False
+            self.refused.emit(error)
+            self.expecting_changed.emit()
+
     def _refuse_full(self, spec: ModelSpec) -> None:
         self._refuse(f"All slots are full: {_takes(spec)}.", "Drop it on a picture to replace that one.")
 
@@ -198,11 +229,19 @@ def _takes(spec: ModelSpec) -> str:
     return f"{spec.name} takes {count} {'image' if count == 1 else 'images'}"
 
 
-def _received(thing: Dropped, spec: ModelSpec, desk: Desk) -> Arrival | None:
+def _received(thing: Dropped, desk: Desk) -> Arrival | None:
     try:
-        return receive(thing, spec, desk)
+        return receive(thing, desk)
     except JobCancelled:
         return None
+
+
+def _scaled(spec: ModelSpec, paths: Sequence[Path], folder: Path) -> dict[Path, Arrival]:
+    """Return the copies by their originals. Takes as long as decoding and encoding do."""
+    from qie_desktop.services.scaled_copies import scaled_copies  # noqa: PLC0415 - most sessions scale nothing
+
+    copies = scaled_copies(spec, paths, folder)
+    return {path: Arrival(copy, load_picture(copy)) for path, copy in zip(paths, copies, strict=True)}
 
 
 def _nothing(_answer: object) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractButton, QPushButton, QSizePolicy, QWidget
 from qie_desktop.ui.controls.wording import (
     FIXES,
     PLACE_ICONS,
-    PLACE_NAMES,
+    place_text,
     price_text,
     reason_text,
     typical_time_text,
@@ -73,7 +73,7 @@ class ModelRow(QAbstractButton):
             self._fix.setText(fix)
             self._fix.setAccessibleName(f"{fix.rstrip('…')} for {self.spec.name}")
             self._place_fix()
-        details = [PLACE_NAMES[self.spec.place], self._price, typical_time_text(self.spec)]
+        details = [place_text(self.spec.place), self._price, typical_time_text(self.spec)]
         if problem:
             details.append(reason_text(problem))
         self.setAccessibleName(f"{self.spec.name}, {', '.join(details)}")

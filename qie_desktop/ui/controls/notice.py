@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QSize, Qt, Slot
+from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 
 from qie_desktop.ui.look.classes import make_quiet
+from qie_desktop.ui.look.icon_label import IconLabel
 from qie_desktop.ui.look.icons import Tone, icon
 from qie_desktop.ui.look.tokens import Spacing, TextSize
 
@@ -25,7 +26,7 @@ class Notice(QWidget):
         super().__init__(parent)
         self.setObjectName(name)
         self._lines: list[str] = []
-        self._mark = QLabel()
+        self._mark = IconLabel(_ICON_PX, "warning", Tone.WARNING)
         self._text = QLabel()
         self._text.setObjectName(f"{name}_text")
         self._text.setWordWrap(True)
@@ -58,7 +59,6 @@ class Notice(QWidget):
         self._lines = [*(known for known in self._lines if known != line), line][-_MOST_LINES:]
         self._text.setText("\n".join(self._lines))
         self.setAccessibleName(self._text.text())
-        self._paint_mark()
         self.show()
 
     @Slot()
@@ -67,16 +67,6 @@ class Notice(QWidget):
         self._lines = []
         self._text.clear()
         self.hide()
-
-    def changeEvent(self, changed: QEvent) -> None:  # noqa: N802 - Qt's name
-        """Follow the theme."""
-        super().changeEvent(changed)
-        if changed.type() is QEvent.Type.PaletteChange and self._lines:
-            self._paint_mark()
-
-    def _paint_mark(self) -> None:
-        mark = icon("warning", self, Tone.WARNING)
-        self._mark.setPixmap(mark.pixmap(QSize(_ICON_PX, _ICON_PX), self.devicePixelRatio()))
 
     @Slot()
     def _on_close_clicked(self) -> None:

@@ -129,7 +129,7 @@ class OptionsPanel(QWidget):
             editor = kept.get(spec.name)
             row = editor.widget.parentWidget() if editor is not None else None
             if editor is None or row is None:
-                editor = make_editor(spec, self._draft.image_count, memory_notes(model, spec))
+                editor = make_editor(spec, self._draft.image_count, memory_notes(model, spec, self._device()))
                 editor.changed.connect(self._on_changed)
                 row = _row_for(editor)
             editors[spec.name] = editor
@@ -142,6 +142,9 @@ class OptionsPanel(QWidget):
                 row.deleteLater()
         self._editors = editors
         self._pass_on_seed()
+
+    def _device(self) -> str:
+        return str(self._settings.get("local.device"))
 
     def _pass_on_seed(self) -> None:
         seed = self._last_seeds.get(self._draft.spec.id)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
 
+from qie_desktop.core.errors import ImageSizeOutOfRange
 from qie_desktop.services.preferences import with_preferences
 from qie_desktop.ui.controls.aspect_ratio import AspectRatioTiles
 from qie_desktop.ui.controls.dropped import SLOT_MIME, may_hold_pictures
@@ -132,7 +133,7 @@ class ControlsPanel(QWidget):
 
     def _connect(self) -> None:
         self._picker.help_requested.connect(self.help_requested)
-        self._run_bar.help_requested.connect(self.help_requested)
+        self._run_bar.help_requested.connect(self._on_run_help_requested)
         self._run_bar.run_requested.connect(self.run_requested)
         self._prompt.run_requested.connect(self._run_bar.run)
         self._prompt.history_stepped.connect(self._history.step)
@@ -141,6 +142,13 @@ class ControlsPanel(QWidget):
         self.readiness.changed.connect(self._on_state_changed)
         self._draft.images_changed.connect(self._on_state_changed)
         self._draft.values_changed.connect(self._on_state_changed)
+
+    @Slot(str)
+    def _on_run_help_requested(self, code: str) -> None:
+        if code == ImageSizeOutOfRange.code:
+            self.intake.use_scaled_copies()
+        else:
+            self.help_requested.emit(code)
 
     @Slot()
     def _on_state_changed(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from qie_desktop.core.errors import QieError
+from qie_desktop.core.errors import ImageSizeOutOfRange, QieError
 from qie_desktop.core.model import ModelKind
-from qie_desktop.core.request import check_input_sizes
+from qie_desktop.core.request import check_input_sizes, size_in_range
 from qie_desktop.core.shared_parameters import MATCH_INPUT_IMAGE
 from qie_desktop.services.result_size import joins_inputs, result_size
 from qie_desktop.ui.controls.applicable import outline, values_of
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from qie_desktop.core.model import ModelSpec
     from qie_desktop.ui.controls.pictures import Pictures
     from qie_desktop.ui.draft import Draft
+
+
+_FAR = 4.0
+"""A picture whose area is so many times the ideal one, or less than that part of it, is worth a word."""
+_MEGAPIXEL = 1e6
 
 
 def size_setting_slots(draft: Draft) -> frozenset[int]:
@@ -47,6 +53,35 @@ def unusable(spec: ModelSpec, path: Path | None, shown: LoadedPicture | QieError
     except QieError as error:
         return error
     return None
+
+
+def scalable(draft: Draft, pictures: Pictures) -> list[Path]:
+    """Return the pictures in the slots that the model could take if they were scaled, each once."""
+    found: dict[Path, None] = {}
+    for path in draft.images:
+        shown = None if path is None else pictures.get(path)
+        if path is None or not isinstance(shown, LoadedPicture):
+            continue
+        if isinstance(unusable(draft.spec, path, shown), ImageSizeOutOfRange):
+            with contextlib.suppress(ImageSizeOutOfRange):
+                size_in_range(draft.spec, path.name, shown.info.size, scale=True)
+                found[path] = None
+    return list(found)
+
+
+def ideal_hint(draft: Draft, pictures: Pictures) -> str:
+    """Return a word about the first picture that is far from the size that the model works best at, or ""."""
+    ideal = draft.spec.inputs.ideal_area_px
+    if ideal is None or picture_problem(draft, pictures) is not None:
+        return ""
+    for path in draft.images:
+        shown = None if path is None else pictures.get(path)
+        if path is not None and isinstance(shown, LoadedPicture):
+            area = shown.info.size.area_px
+            if not ideal / _FAR < area < ideal * _FAR:
+                best = f"this model works best near {ideal / _MEGAPIXEL:.0f}"
+                return f"{path.name} has {area / _MEGAPIXEL:.1f} megapixels; {best}."
+    return ""
 
 
 def picture_problem(draft: Draft, pictures: Pictures) -> QieError | None:

@@ -9,12 +9,13 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QPainter
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from qie_desktop.core.errors import ImageSizeOutOfRange
 from qie_desktop.core.model import ModelKind
 from qie_desktop.services.spending import estimated_cost_usd
 from qie_desktop.ui.controls.answers import LatestAnswer
 from qie_desktop.ui.controls.applicable import outline
 from qie_desktop.ui.controls.past_runs import PastRuns
-from qie_desktop.ui.controls.result_outline import picture_problem
+from qie_desktop.ui.controls.result_outline import picture_problem, scalable
 from qie_desktop.ui.controls.wording import FIXES, duration_text, money_text, typical_time_text
 from qie_desktop.ui.look.classes import make_muted, make_primary, make_verdict
 from qie_desktop.ui.look.colours import Colours
@@ -61,7 +62,7 @@ class RunBar(QFrame):
         self._problem: QieError | None = None
         self._button = QPushButton()
         self._button.setObjectName("run_button")
-        make_primary(self._button)
+        make_primary(self._button, large=True)
         self._reason = QLabel()
         self._reason.setObjectName("run_reason")
         self._reason.setWordWrap(True)
@@ -70,6 +71,7 @@ class RunBar(QFrame):
         self._fix = QPushButton()
         self._fix.setObjectName("run_fix")
         self._fix.setFont(TextSize.small())
+        self._row = QHBoxLayout()
         self._estimate = QLabel()
         self._estimate.setObjectName("estimate_label")
         make_muted(self._estimate)
@@ -90,10 +92,10 @@ class RunBar(QFrame):
         painter.end()
 
     def _arrange(self) -> None:
-        row = QHBoxLayout()
+        row = self._row
         row.setSpacing(Spacing.s)
         row.addWidget(self._reason, 1)
-        row.addWidget(self._fix, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self._fix, 0, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         column = QVBoxLayout(self)
         column.setContentsMargins(Spacing.m, Spacing.s, Spacing.m, Spacing.m)
         column.setSpacing(Spacing.xs)
@@ -154,16 +156,29 @@ class RunBar(QFrame):
         # What must be set up first comes first: no prompt helps where there is no token.
         self._problem = self._in_the_way or picture_problem(draft, self._pictures) or draft.problem()
         waiting = self._intake.busy and self._in_the_way is None
-        fix = FIXES.get(self._problem.code, "") if self._problem and not waiting else ""
+        fix = self._fix_for(self._problem) if self._problem and not waiting else ""
         reason = "A picture is being opened." if waiting else _reason(self._problem, with_hint=not fix)
         self._button.setEnabled(not reason)
         self._button.setAccessibleDescription(reason)
         self._reason.setText(reason)
+        self._reason.setToolTip(_in_detail(self._problem) if fix else "")
         self._reason.setVisible(bool(reason))
         make_verdict(self._reason, "warning" if self._in_the_way and not waiting else "muted")
+        # What names a file is long: the button stands under it.
+        under = isinstance(self._problem, ImageSizeOutOfRange)
+        self._row.setDirection(
+            QHBoxLayout.Direction.TopToBottom if under else QHBoxLayout.Direction.LeftToRight
+        )
         self._fix.setText(fix)
         self._fix.setAccessibleName(fix.rstrip("…"))
         self._fix.setVisible(bool(fix))
+
+    def _fix_for(self, problem: QieError) -> str:
+        """Return what the button says that mends a problem; nothing where there is none for it."""
+        if not isinstance(problem, ImageSizeOutOfRange):
+            return FIXES.get(problem.code, "")
+        count = len(scalable(self._draft, self._pictures))
+        return "" if not count else FIXES[problem.code] if count == 1 else f"Use {count} Scaled Copies"
 
     def _show_estimate(self) -> None:
         spec = self._draft.spec
@@ -176,6 +191,12 @@ class RunBar(QFrame):
         source = "Time from your own runs." if past is not None else "Time as is typical."
         self._estimate.setToolTip(seen + source)
         self._estimate.setAccessibleName(f"Estimate: {self._estimate.text()}")
+
+
+def _in_detail(problem: QieError | None) -> str:
+    """Return what was said where it happened, with the files' names."""
+    cause = problem.__cause__ if problem is not None else None
+    return str(cause) if cause is not None else ""
 
 
 def _reason(problem: QieError | None, *, with_hint: bool) -> str:

@@ -14,16 +14,23 @@ from qie_desktop.ui.look.tokens import Radius, Spacing, TextSize
 if TYPE_CHECKING:
     from qie_desktop.ui.look.colours import Colours
 
-_BADGE_PX = 18
+_BADGE_PX, _SMALL_BADGE_PX = 18, 14
+_SMALL_BELOW_PX = 60
+"""A slot lower than this has small badges: two of the usual size would hide the picture."""
 _ICON_PX = 18
 _INSET = 4
+_LIT, _AIMED_AT = 0.1, 0.25
+"""How much of the accent colour the ground has under a drag."""
 _LABEL_FROM_PX = 96
 """The width from which a slot has room for words."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlotLook:
-    """What is seen of a slot. `words` stand in an empty one; `number` is None where there is but one."""
+    """What is seen of a slot. `words` stand in an empty one; `number` is None where there is but one.
+
+    `lit`: a drag is over the window; `aimed_at`: it is over this very slot.
+    """
 
     image: QImage | None = None
     number: int | None = None
@@ -32,6 +39,7 @@ class SlotLook:
     badge: QIcon | None = None
     wrong: bool = False
     lit: bool = False
+    aimed_at: bool = False
     hovered: bool = False
     focused: bool = False
 
@@ -48,6 +56,10 @@ def paint_slot(painter: QPainter, rect: QRect, look: SlotLook, colours: Colours)
         painter.fillPath(path, colours.field)
         painter.setClipPath(path)
         _paint_covering(painter, frame, look.image)
+        if look.aimed_at:
+            veil = QColor(colours.accent)
+            veil.setAlphaF(_AIMED_AT)
+            painter.fillPath(path, veil)
         painter.setClipping(False)
         painter.setPen(QPen(colours.border, 1))
         painter.drawPath(path)
@@ -59,7 +71,8 @@ def paint_slot(painter: QPainter, rect: QRect, look: SlotLook, colours: Colours)
 def _paint_empty(
     painter: QPainter, path: QPainterPath, frame: QRectF, look: SlotLook, colours: Colours
 ) -> None:
-    ground = mixed(colours.surface, colours.accent, 0.1) if look.lit else colours.field
+    accent = _AIMED_AT if look.aimed_at else _LIT
+    ground = mixed(colours.surface, colours.accent, accent) if look.lit else colours.field
     painter.fillPath(path, mixed(ground, colours.text, 0.03) if look.hovered else ground)
     pen = QPen(mixed(colours.border, colours.text, 0.15), 1, Qt.PenStyle.CustomDashLine)
     pen.setDashPattern([4, 3])
@@ -102,24 +115,25 @@ def _paint_outline(painter: QPainter, path: QPainterPath, look: SlotLook, colour
 
 
 def _paint_marks(painter: QPainter, frame: QRectF, look: SlotLook, colours: Colours) -> None:
-    left = frame.left() + _INSET
+    small = frame.height() < _SMALL_BELOW_PX
+    side = _SMALL_BADGE_PX if small else _BADGE_PX
+    spot = QRectF(frame.left() + _INSET, frame.top() + _INSET, side, side)
     if look.number is not None:
-        font = TextSize.small()
+        font = TextSize.small(TextSize.small()) if small else TextSize.small()
         font.setWeight(QFont.Weight.DemiBold)
         painter.setFont(font)
-        spot = QRectF(left, frame.top() + _INSET, _BADGE_PX, _BADGE_PX)
         _paint_plate(painter, spot, colours.overlay)
         painter.setPen(colours.on_overlay)
         painter.drawText(spot, Qt.AlignmentFlag.AlignCenter, str(look.number))
     if look.badge is not None:
-        side = _INSET + _BADGE_PX
-        spot = QRectF(frame.right() - side, frame.bottom() - side, _BADGE_PX, _BADGE_PX)
+        spot.moveBottomRight(frame.bottomRight() - QPointF(_INSET, _INSET))
         _paint_plate(painter, spot, colours.overlay)
-        look.badge.paint(painter, spot.adjusted(3, 3, -3, -3).toRect())
+        edge = side // 6
+        look.badge.paint(painter, spot.adjusted(edge, edge, -edge, -edge).toRect())
 
 
 def _paint_plate(painter: QPainter, spot: QRectF, colour: QColor) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
-    painter.drawRoundedRect(spot, _BADGE_PX / 2, _BADGE_PX / 2)
+    painter.drawRoundedRect(spot, spot.height() / 2, spot.height() / 2)
     painter.setBrush(Qt.BrushStyle.NoBrush)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qie_desktop.core.machine import this_machine
 from qie_desktop.core.model import ModelKind, Place
 
 if TYPE_CHECKING:
@@ -14,14 +15,13 @@ if TYPE_CHECKING:
 KIND_NAMES = {ModelKind.EDIT: "Edit", ModelKind.GENERATE: "Generate", ModelKind.HYBRID: "Hybrid"}
 """What the kinds are called."""
 
-PLACE_NAMES = {Place.LOCAL: "on this Mac", Place.CLOUD: "in the cloud"}
-"""Where a model runs."""
-
 PLACE_ICONS = {Place.LOCAL: "local", Place.CLOUD: "cloud"}
 """The glyph for where a model runs."""
 
 FIXES = {
     "credentials_missing": "Add Token…",
+    "credentials_refused": "Replace Token…",
+    "image_size_out_of_range": "Use a Scaled Copy",
     "model_not_installed": "Download…",
     "bad_checkpoint": "Manage Models…",
     "checkpoint_incomplete": "Manage Models…",
@@ -48,6 +48,11 @@ _SHORT_S = 10
 def reason_text(error: QieError) -> str:
     """Return why a model cannot be used now, in a few words."""
     return _REASONS.get(error.code, error.message)
+
+
+def place_text(place: Place) -> str:
+    """Return where a model runs."""
+    return f"on {this_machine()}" if place is Place.LOCAL else "in the cloud"
 
 
 def money_text(usd: float) -> str:
@@ -77,14 +82,14 @@ def duration_text(seconds: float) -> str:
 def typical_time_text(spec: ModelSpec) -> str:
     """Return how long a run takes as a rule."""
     if spec.typical_seconds is None:
-        return "time depends on your Mac"
+        return f"time depends on {this_machine()}"
     low, high = spec.typical_seconds
     return f"{low}–{high} s"
 
 
 def summary_text(spec: ModelSpec, settings: Settings) -> str:
     """Return kind, place and price in one line."""
-    return " · ".join((KIND_NAMES[spec.kind], PLACE_NAMES[spec.place], price_text(spec, settings)))
+    return " · ".join((KIND_NAMES[spec.kind], place_text(spec.place), price_text(spec, settings)))
 
 
 def byte_text(count: int) -> str:

@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRect, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFontMetrics, QIcon, QImage, QPen, QTransform
+from PySide6.QtCore import QPoint, QRect, QRectF, Qt
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QFontMetrics,
+    QIcon,
+    QImage,
+    QPainter,
+    QPen,
+    QPixmap,
+    QTransform,
+)
 
 from qie_desktop.ui.gallery.cell_parts import INSET, RETRY, Part, badge_rect, picture_rect, retry_rect
 from qie_desktop.ui.look.colours import Colours
@@ -14,13 +24,15 @@ from qie_desktop.ui.look.icons import Tone, icon
 from qie_desktop.ui.look.tokens import Radius, Spacing, TextSize
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QPainter
+    from collections.abc import Callable, Hashable
+
     from PySide6.QtWidgets import QWidget
 
 
 _RING = 3
 _ICON = 20
 _BADGE_ICON = 14
+_MOST_STAMPS = 64
 
 
 class CellLook:
@@ -31,6 +43,7 @@ class CellLook:
         self._key = 0
         self._colours = Colours.of(widget.palette())
         self._icons: dict[tuple[str, Tone], QIcon] = {}
+        self._stamps: dict[Hashable, QPixmap] = {}
         self.font = TextSize.small()
         self.metrics = QFontMetrics(self.font)
 
@@ -39,6 +52,7 @@ class CellLook:
         palette = self._widget.palette()
         if palette.cacheKey() != self._key:
             self._key, self._colours = palette.cacheKey(), Colours.of(palette)
+            self._stamps.clear()
         return self._colours
 
     def icon(self, name: str, tone: Tone) -> QIcon:
@@ -47,6 +61,16 @@ class CellLook:
         if found is None:
             found = self._icons[name, tone] = icon(name, self._widget, tone)
         return found
+
+    def stamp(self, key: Hashable) -> QPixmap | None:
+        """Return what was kept under this key in the colours of now."""
+        return self._stamps.get(key)
+
+    def keep_stamp(self, key: Hashable, stamp: QPixmap) -> None:
+        """Keep something that is painted often."""
+        if len(self._stamps) >= _MOST_STAMPS:
+            self._stamps.clear()
+        self._stamps[key] = stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +86,25 @@ class CellCanvas:
     def area(self) -> QRect:
         """Where the picture goes."""
         return picture_rect(self.rect)
+
+    def stamped(self, key: Hashable, paint: Callable[[CellCanvas], None]) -> None:
+        """Paint what looks the same in each cell of this size and `key`: once, and from then on as a whole.
+
+        Beside threads that work, every call into Qt may have to wait: a cell of one call is quick.
+        """
+        size, ratio = self.rect.size(), self.painter.device().devicePixelRatio()
+        key = (key, size.width(), size.height(), ratio)
+        stamp = self.look.stamp(key)
+        if stamp is None:
+            stamp = QPixmap(size * ratio)
+            stamp.setDevicePixelRatio(ratio)
+            stamp.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(stamp)
+            painter.setRenderHints(self.painter.renderHints())
+            paint(CellCanvas(painter, QRect(QPoint(0, 0), size), self.colours, self.look))
+            painter.end()
+            self.look.keep_stamp(key, stamp)
+        self.painter.drawPixmap(self.rect.topLeft(), stamp)
 
     def ground(self) -> None:
         """Paint what lies there before there is a picture."""

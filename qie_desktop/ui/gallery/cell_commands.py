@@ -9,10 +9,12 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication, QImage, QImageReader
 
 from qie_desktop.core.errors import ImageDamaged, JobNotFound, QieError
+from qie_desktop.services.keeping import FOREVER, KEEP_SETTING
 from qie_desktop.storage.job_files import index_of
 from qie_desktop.storage.job_metadata import METADATA_NAME
 from qie_desktop.ui.gallery.gallery_actions import GalleryAction
 from qie_desktop.ui.gallery.revealing import show_in_finder
+from qie_desktop.ui.sheets.settings_writer import SettingsWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,6 +54,7 @@ class CellCommands(QObject):
         self._notice = notice
         self._trash = trash
         self._saver = saver
+        self._writer = SettingsWriter(session, self)
         self._doing: dict[GalleryAction, Callable[[Selection], None]] = {
             GalleryAction.SAVE_AS: self.save,
             GalleryAction.SAVE_ALL: self.save_all,
@@ -66,6 +69,8 @@ class CellCommands(QObject):
         trash.moved.connect(self._on_moved)
         trash.brought_back.connect(self._on_brought_back)
         trash.failed.connect(notice.complain)
+        trash.rule_regretted.connect(self._on_rule_regretted)
+        self._writer.failed.connect(notice.complain)
 
     def perform(self, action: GalleryAction, selection: Selection) -> bool:
         """Carry out a command; return False for one that is for others to carry out."""
@@ -151,7 +156,15 @@ class CellCommands(QObject):
             text = f"Moved {what} to the Trash."
         else:
             text = f"Moved {what} to the folder .trash in the data folder: there is no Trash here."
-        self._notice.tell(text, "Undo", self._trash.undo)
+        if moved.rule is None:
+            self._notice.tell(text, "Undo", self._trash.undo)
+        else:
+            why = f"As set under “Keep finished jobs”: {moved.rule.reason}."
+            self._notice.announce(f"{text} {why}", "Undo and Keep Forever", self._trash.undo)
+
+    def _on_rule_regretted(self) -> None:
+        """Keep everything from now on: else the next start would take again what has been brought back."""
+        self._writer.put(KEEP_SETTING, FOREVER)
 
     def _on_brought_back(self, jobs: list[Job]) -> None:
         for job in jobs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize
@@ -13,7 +14,7 @@ from qie_desktop.ui.gallery.cell_canvas import CellCanvas, CellLook
 from qie_desktop.ui.gallery.cell_parts import Part, part_at
 from qie_desktop.ui.gallery.cell_roles import Role
 from qie_desktop.ui.gallery.cell_words import problem_words, state_words
-from qie_desktop.ui.gallery.progress_ring import paint_ring
+from qie_desktop.ui.gallery.progress_ring import paint_ring, paint_track
 from qie_desktop.ui.gallery.wrapped_text import paint_wrapped
 from qie_desktop.ui.look.icons import Tone
 from qie_desktop.ui.look.tokens import Spacing
@@ -93,13 +94,13 @@ class CellDelegate(QStyledItemDelegate):
         elif tile is not None:
             canvas.painter.drawPixmap(canvas.area, tile)
         else:
-            canvas.ground()
+            canvas.stamped("ground", CellCanvas.ground)
+        pressed = self._is_pressed(cell, Part.CANCEL)
+        over = (cell.state, state_words(cell, progress), pressed)
+        canvas.stamped(over, partial(_paint_over, *over))
         if cell.state is not JobState.QUEUED:
             fraction = progress.fraction if progress else None
             paint_ring(canvas.painter, QRectF(canvas.area), fraction, self.turn, canvas.colours)
-        canvas.caption(state_words(cell, progress))
-        if cell.state is not JobState.CANCELLING:
-            canvas.badge(Part.CANCEL, "cancel", pressed=self._is_pressed(cell, Part.CANCEL))
 
     def _paint_problem(self, canvas: CellCanvas, cell: Cell) -> None:
         canvas.ground()
@@ -115,3 +116,12 @@ class CellDelegate(QStyledItemDelegate):
 
     def _is_pressed(self, cell: Cell, part: Part) -> bool:
         return self.pressed == (cell.key, part)
+
+
+def _paint_over(state: JobState, words: str, pressed: bool, canvas: CellCanvas) -> None:
+    """Paint what stands over the picture of a job on its way, all but how far it is."""
+    if state is not JobState.QUEUED:
+        paint_track(canvas.painter, QRectF(canvas.area), canvas.colours)
+    canvas.caption(words)
+    if state is not JobState.CANCELLING:
+        canvas.badge(Part.CANCEL, "cancel", pressed=pressed)

@@ -8,7 +8,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from qie_desktop.ui.look.classes import make_muted, make_title
-from qie_desktop.ui.look.icons import Tone, icon
+from qie_desktop.ui.look.icon_label import IconLabel
+from qie_desktop.ui.look.icons import Tone
 from qie_desktop.ui.look.tokens import Spacing
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class EmptyState(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("gallery_empty")
-        self._sign = QLabel()
+        self._sign = IconLabel(_ICON)
         self._title = QLabel()
         self._title.setObjectName("gallery_empty_title")
         make_title(self._title)
@@ -40,9 +41,10 @@ class EmptyState(QWidget):
         layout.setContentsMargins(Spacing.m, Spacing.m, Spacing.m, Spacing.m)
         layout.setSpacing(Spacing.s)
         layout.addStretch(2)
-        for label in (self._sign, self._title, self._hint):
+        layout.addWidget(self._sign, 0, Qt.AlignmentFlag.AlignHCenter)
+        for label in (self._title, self._hint):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-            label.setWordWrap(label is not self._sign)
+            label.setWordWrap(True)
             layout.addWidget(label)
         layout.addWidget(self._all, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(3)
@@ -59,7 +61,7 @@ class EmptyState(QWidget):
 
     def say(self, sign: str, title: str, hint: str, *, narrowed: bool) -> None:
         """Show these words under a sign."""
-        self._sign.setPixmap(icon(sign, self, Tone.MUTED).pixmap(_ICON, _ICON))
+        self._sign.show_icon(sign, Tone.MUTED)
         self._title.setText(title)
         self._hint.setText(hint)
         self._all.setVisible(narrowed)

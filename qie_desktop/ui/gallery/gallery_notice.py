@@ -73,6 +73,10 @@ class GalleryNotice(QWidget):
         self._show(text, button, act)
         self._timer.start()
 
+    def announce(self, text: str, button: str, act: Callable[[], None]) -> None:
+        """Say what was done that nobody has just asked for; it stays until it is closed."""
+        self._show(text, button, act)
+
     def ask(self, text: str, button: str, act: Callable[[], None]) -> None:
         """Say something that is done only when the button is pressed."""
         self._show(text, button, act)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from qie_desktop.storage.legacy_metadata import LegacyJob
+from qie_desktop.ui.job_errors import error_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -73,6 +74,6 @@ def facts_of(job: Job) -> JobFacts:
         created_at=job.created_at,
         packed_pictures=tuple((item.name, item.width, item.height, item.starred) for item in job.outputs),
         input_names=tuple(item.name for item in job.inputs),
-        error=job.error,
+        error=error_of(job),
         legacy=isinstance(job, LegacyJob),
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qie_desktop.core.job import Job
+    from qie_desktop.services.keeping import KeepRule
     from qie_desktop.ui.gallery.cells import Cell
     from qie_desktop.ui.session import Session
 
@@ -131,6 +132,10 @@ class GalleryPanel(QWidget):
     def can_undo_trash(self) -> bool:
         """Return whether `undo_trash` would bring something back."""
         return self._trash.can_undo
+
+    def tidy(self, rule: KeepRule, spared: frozenset[str]) -> None:
+        """Move to the Trash what a rule keeps no longer, but for the jobs in `spared`, and say so."""
+        self._trash.tidy(rule, spared)
 
     def toggle_star(self) -> None:
         """Star the selected pictures; take the stars away where all of them have one."""

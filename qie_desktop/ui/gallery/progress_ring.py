@@ -20,27 +20,28 @@ _ARC = 0.28
 _FAINT = 70
 
 
-def paint_ring(
-    painter: QPainter, around: QRectF, fraction: float | None, turn: float, colours: Colours
-) -> None:
-    """Paint the ring in the middle of a rectangle, on a disc of its own.
-
-    `turn`, from 0 to 1, is where the arc stands for an unknown fraction. With a fraction the percentage
-    stands inside.
-    """
-    disc = QRectF(0, 0, _SIDE, _SIDE)
-    disc.moveCenter(around.center())
-    painter.save()
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+def paint_track(painter: QPainter, around: QRectF, colours: Colours) -> None:
+    """Paint the disc in the middle of a rectangle, and on it the track that the ring fills."""
+    disc, ring = _disc_and_ring(around)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colours.overlay)
     painter.drawEllipse(disc)
-    ring = disc.adjusted(_WIDTH + 1, _WIDTH + 1, -_WIDTH - 1, -_WIDTH - 1)
     track = QColor(colours.on_overlay)
     track.setAlpha(_FAINT)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(_pen(track))
     painter.drawEllipse(ring)
+
+
+def paint_ring(
+    painter: QPainter, around: QRectF, fraction: float | None, turn: float, colours: Colours
+) -> None:
+    """Paint how far it is over the track.
+
+    `turn`, from 0 to 1, is where the arc stands for an unknown fraction. With a fraction the percentage
+    stands inside.
+    """
+    disc, ring = _disc_and_ring(around)
     painter.setPen(_pen(colours.on_overlay))
     if fraction is None:
         painter.drawArc(ring, round(_TOP - turn * _FULL), round(-_ARC * _FULL))
@@ -48,7 +49,12 @@ def paint_ring(
         painter.drawArc(ring, _TOP, round(-_FULL * min(max(fraction, 0.0), 1.0)))
         painter.setFont(TextSize.small())
         painter.drawText(disc, Qt.AlignmentFlag.AlignCenter, f"{fraction:.0%}")
-    painter.restore()
+
+
+def _disc_and_ring(around: QRectF) -> tuple[QRectF, QRectF]:
+    disc = QRectF(0, 0, _SIDE, _SIDE)
+    disc.moveCenter(around.center())
+    return disc, disc.adjusted(_WIDTH + 1, _WIDTH + 1, -_WIDTH - 1, -_WIDTH - 1)
 
 
 def _pen(colour: QColor) -> QPen:

@@ -15,7 +15,9 @@ from qie_desktop.core.errors import JobNotFound, QieError
 from qie_desktop.imaging.embedding import encode, format_for
 from qie_desktop.imaging.fitting import with_alpha
 from qie_desktop.imaging.opening import open_picture
+from qie_desktop.services.keeping import note_saved
 from qie_desktop.storage import atomic
+from qie_desktop.storage.job_files import index_of
 from qie_desktop.ui.gallery.late_answers import if_alive
 
 if TYPE_CHECKING:
@@ -161,7 +163,9 @@ def _output_of(job: Job, index: int) -> Output:
 
 
 def _write_one(store: JobStore, output: Key, target: Path) -> list[Path]:
-    save_output(store, store.load(output[0]), output[1], target)
+    job = store.load(output[0])
+    save_output(store, job, output[1], target)
+    _note_saved(store, job, output[1])
     return [target]
 
 
@@ -171,8 +175,13 @@ def _write_all(store: JobStore, outputs: tuple[Key, ...], folder: Path, suffix: 
         job = store.load(job_id)
         target = _free(folder / f"{suggested_name(job, index)}{suffix}")
         save_output(store, job, index, target)
+        _note_saved(store, job, index)
         written.append(target)
     return written
+
+
+def _note_saved(store: JobStore, job: Job, index: int) -> None:
+    note_saved(store, job.job_id, index_of(job.outputs[index].name))
 
 
 def _free(path: Path) -> Path:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from qie_desktop.core.errors import JobDamaged, JobNotFound, JobStateError, QieError
+from qie_desktop.services.keeping import no_longer_kept
+from qie_desktop.ui.gallery.job_facts import facts_of
 from qie_desktop.ui.gallery.late_answers import if_alive
 from qie_desktop.ui.gallery.trash_can import (
     OWN_TRASH,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qie_desktop.core.job import Job
+    from qie_desktop.services.keeping import KeepRule
     from qie_desktop.storage.job_store import JobStore
     from qie_desktop.ui.gallery.job_facts import JobFacts
     from qie_desktop.ui.session import Session
@@ -30,11 +33,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrashedJobs:
-    """Jobs that went together. `error` says why some that were meant to go did not."""
+    """Jobs that went together. `error` says why some that were meant to go did not.
+
+    `rule`: they went because of what the settings say, and not because they were chosen.
+    """
 
     folders: tuple[TrashedFolder, ...]
     picture_count: int
     error: QieError | None = None
+    rule: KeepRule | None = None
 
     @property
     def in_system(self) -> bool:
@@ -59,6 +66,8 @@ class Trash(QObject):
     """list[Job]: they are where they were, and in the listing."""
     failed = Signal(object)
     """QieError: they could not be moved, or not be brought back."""
+    rule_regretted = Signal()
+    """What a rule had taken is being brought back: it should take nothing any longer."""
     undo_changed = Signal(bool)
     """bool: whether there is something to bring back now."""
 
@@ -84,6 +93,11 @@ class Trash(QObject):
             work = partial(_move, self._session.store, tuple(jobs), self._system)
             self._session.background.run(work, self._on_moved, self._on_failed)
 
+    def tidy(self, rule: KeepRule, spared: frozenset[str]) -> None:
+        """Move to the Trash what a rule keeps no longer, but for the jobs in `spared`."""
+        work = partial(_tidy, self._session.store, rule, spared, self._system)
+        self._session.background.run(work, self._on_moved, self._on_failed)
+
     def undo(self) -> None:
         """Bring back what went last."""
         if self._done:
@@ -92,6 +106,8 @@ class Trash(QObject):
             failed = if_alive(self, partial(self._on_undo_failed, last))
             self._session.background.run(work, self._on_brought_back, failed)
             self.undo_changed.emit(self.can_undo)
+            if last.rule is not None:
+                self.rule_regretted.emit()
 
     def _on_moved(self, moved: TrashedJobs) -> None:
         if moved.folders:
@@ -116,7 +132,19 @@ class Trash(QObject):
         self.failed.emit(error)
 
 
-def _move(store: JobStore, jobs: tuple[JobFacts, ...], system: Callable[[Path], Path | None]) -> TrashedJobs:
+def _tidy(
+    store: JobStore, rule: KeepRule, spared: frozenset[str], system: Callable[[Path], Path | None]
+) -> TrashedJobs:
+    jobs = [facts_of(job) for job in no_longer_kept(store, rule) if job.job_id not in spared]
+    return _move(store, tuple(jobs), system, rule)
+
+
+def _move(
+    store: JobStore,
+    jobs: tuple[JobFacts, ...],
+    system: Callable[[Path], Path | None],
+    rule: KeepRule | None = None,
+) -> TrashedJobs:
     folders: list[TrashedFolder] = []
     pictures = 0
     error: QieError | None = None
@@ -124,7 +152,12 @@ def _move(store: JobStore, jobs: tuple[JobFacts, ...], system: Callable[[Path], 
         try:
             folder = store.folder(job.job_id)
             if store.claims.held_by_anyone(folder):
+                if rule is not None:
+                    continue
                 raise JobStateError("A job that has not ended stays.", "Cancel it first.")
+            # As it is now: it may have been starred since it was listed.
+            if rule is not None and not rule.lets_go(store.load(job.job_id)):
+                continue
             folders.append(trash_folder(folder, store.data_folder.home / OWN_TRASH, system))
             pictures += job.picture_count
         except JobNotFound:
@@ -132,7 +165,7 @@ def _move(store: JobStore, jobs: tuple[JobFacts, ...], system: Callable[[Path], 
         except QieError as problem:
             error = error or problem
     store.forget([folder.original.name for folder in folders])
-    return TrashedJobs(tuple(folders), pictures, error)
+    return TrashedJobs(tuple(folders), pictures, error, rule)
 
 
 def _bring_back(store: JobStore, folders: tuple[TrashedFolder, ...]) -> list[Job]:

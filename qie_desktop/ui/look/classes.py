@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QToolButton, QWidget
 
 
-def make_primary(button: QPushButton) -> None:
-    """Make a button the one that the surface is for."""
-    _set_class(button, "primary")
+def make_primary(button: QPushButton, *, large: bool = False) -> None:
+    """Make a button the one that the surface is for; higher than the others only where it stands alone."""
+    _set_class(button, "primary large" if large else "primary")
 
 
 def make_quiet(button: QToolButton) -> None:

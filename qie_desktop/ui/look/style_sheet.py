@@ -1,5 +1,6 @@
 """The little that the style does not do: rounded fields, a primary button, quiet tool buttons, text classes.
 
+What shows the focus by its border has no outline: the style would draw a second frame inside the first.
 A widget asks for one by its property `class`; see `qie_desktop.ui.look.classes`.
 """
 
@@ -21,16 +22,18 @@ QPlainTextEdit, QTextEdit {{
     background: {field}; border: 1px solid {border}; border-radius: {small}px; padding: {xs}px;
 }}
 QPlainTextEdit:focus, QTextEdit:focus {{ border-color: {accent}; }}
-QPushButton[class="primary"] {{
+QPushButton[class~="primary"] {{
     background: {accent}; color: {on_accent}; border: 1px solid {accent}; border-radius: {small}px;
-    padding: {xs}px {l}px; min-height: 20px; font-weight: 600;
+    padding: 2px {l}px; min-height: 20px; font-weight: 600; outline: none;
 }}
-QPushButton[class="primary"]:hover {{ background: {accent_hover}; border-color: {accent_hover}; }}
-QPushButton[class="primary"]:pressed {{ background: {accent_pressed}; border-color: {accent_pressed}; }}
-QPushButton[class="primary"]:focus {{ border-color: {accent_focus}; }}
-QPushButton[class="primary"]:disabled {{ background: {disabled}; border-color: {disabled}; color: {muted}; }}
+QPushButton[class~="large"] {{ padding: {xs}px {l}px; }}
+QPushButton[class~="primary"]:hover {{ background: {accent_hover}; border-color: {accent_hover}; }}
+QPushButton[class~="primary"]:pressed {{ background: {accent_pressed}; border-color: {accent_pressed}; }}
+QPushButton[class~="primary"]:focus {{ border-color: {accent_focus}; }}
+QPushButton[class~="primary"]:disabled {{ background: {disabled}; border-color: {disabled}; color: {muted}; }}
 QToolButton[class="quiet"] {{
     background: transparent; border: 1px solid transparent; border-radius: {small}px; padding: 3px;
+    outline: none;
 }}
 QToolButton[class="quiet"]:hover {{ background: {hover}; }}
 QToolButton[class="quiet"]:pressed, QToolButton[class="quiet"]:checked {{ background: {pressed}; }}
@@ -62,7 +65,7 @@ QComboBox, QAbstractSpinBox {{
     padding: 2px {s}px; min-height: 20px;
     selection-background-color: {accent}; selection-color: {on_accent};
 }}
-QAbstractSpinBox {{ background: {field}; padding: 2px 0 2px {xs}px; }}
+QAbstractSpinBox {{ background: {field}; padding: 2px 0 2px {xs}px; max-height: 20px; }}
 QComboBox:focus, QAbstractSpinBox:focus {{ border-color: {accent}; }}
 QComboBox:disabled, QAbstractSpinBox:disabled {{ color: {muted}; background: {window}; }}
 QComboBox:hover {{ background: {button_hover}; }}
@@ -75,7 +78,7 @@ QComboBox QAbstractItemView {{
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ border: none; width: 20px; }}
 QAbstractSpinBox::up-arrow {{ image: url({folder}/up_{theme}.svg); width: 10px; height: 10px; }}
 QAbstractSpinBox::down-arrow {{ image: url({folder}/down_{theme}.svg); width: 10px; height: 10px; }}
-QCheckBox, QRadioButton {{ spacing: {s}px; }}
+QCheckBox, QRadioButton {{ spacing: {s}px; outline: none; }}
 QCheckBox::indicator, QRadioButton::indicator {{
     width: 14px; height: 14px; background: {field}; border: 1px solid {outline}; border-radius: {xs}px;
 }}
@@ -88,12 +91,18 @@ QRadioButton::indicator:checked {{ image: url({folder}/dot.svg); }}
 QCheckBox::indicator:focus, QRadioButton::indicator:focus {{ border-color: {text}; }}
 QPushButton {{
     background: {button}; color: {text}; border: 1px solid {border}; border-radius: {small}px;
-    padding: 2px {m}px; min-height: 20px;
+    padding: 2px {m}px; min-height: 20px; outline: none;
 }}
 QPushButton:hover {{ background: {button_hover}; }}
 QPushButton:pressed {{ background: {pressed}; }}
-QPushButton:focus, QPushButton:default {{ border-color: {accent}; }}
+QPushButton#model_picker {{ min-height: 24px; }}
+QPushButton:focus {{ border-color: {accent}; }}
+QPushButton:default {{ background: {accent}; color: {on_accent}; border-color: {accent}; }}
+QPushButton:default:hover {{ background: {accent_hover}; border-color: {accent_hover}; }}
+QPushButton:default:pressed {{ background: {accent_pressed}; border-color: {accent_pressed}; }}
+QPushButton:default:focus {{ border-color: {accent_focus}; }}
 QPushButton:disabled {{ color: {muted}; background: {window}; }}
+QMessageBox QLabel#qt_msgbox_label {{ font-weight: 600; }}
 QToolTip {{ background: {surface}; color: {text}; border: 1px solid {border}; padding: {xs}px; }}
 QMenu {{
     background: {surface}; color: {text}; border: 1px solid {border}; padding: {xs}px;

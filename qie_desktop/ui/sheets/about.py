@@ -9,6 +9,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QLabel
 
 from qie_desktop import __version__
+from qie_desktop.core.machine import this_machine
 from qie_desktop.storage.resources import resources_folder
 from qie_desktop.ui.look import classes
 from qie_desktop.ui.sheets.sheet import Sheet, muted_label
@@ -34,8 +35,8 @@ class AboutBox(Sheet):
         version = muted_label(f"Version {__version__}", small=False)
         version.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         what = muted_label(
-            "Edits and generates pictures, on your own Mac or in the cloud. Built on the Qwen-Image models, "
-            "diffusers, PyTorch and Qt."
+            f"Edits and generates pictures, on {this_machine()} or in the cloud. "
+            "Built on the Qwen-Image models, diffusers, PyTorch and Qt."
         )
         for label in (picture, name, version, what):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)

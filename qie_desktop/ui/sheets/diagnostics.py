@@ -9,12 +9,12 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QWidget
 
-from qie_desktop.core.catalogue import CATALOGUE
 from qie_desktop.core.errors import EngineError, QieError
-from qie_desktop.core.model import HubWeights
+from qie_desktop.core.machine import this_machine
 from qie_desktop.services.diagnostics import Finding, Subject, Verdict, diagnose
 from qie_desktop.ui.look import classes
-from qie_desktop.ui.look.icons import Tone, icon
+from qie_desktop.ui.look.icon_label import IconLabel
+from qie_desktop.ui.look.icons import Tone
 from qie_desktop.ui.look.tokens import Spacing
 from qie_desktop.ui.sheets.doctor_process import DoctorProcess
 from qie_desktop.ui.sheets.sheet import Sheet, muted_label
@@ -36,6 +36,7 @@ _MARKS = {
     Verdict.BAD: ("warning", Tone.DANGER, "Amiss"),
 }
 _MARK_PX = 16
+_FILLED = Qt.AlignmentFlag(0)
 _SIZE = (680, 520)
 
 
@@ -49,7 +50,7 @@ class DiagnosticsDialog(Sheet):
         self.resize(*_SIZE)
         self._findings: list[Finding] = []
         self._tested: dict[str, Finding] = {}
-        self._labels: list[QLabel] = []
+        self._labels: list[QWidget] = []
         self._grid = QGridLayout()
         self._lay_out()
         self._process = DoctorProcess(session.folder, self, command)
@@ -72,7 +73,7 @@ class DiagnosticsDialog(Sheet):
 
     def _lay_out(self) -> None:
         page = QWidget()
-        self._grid.setContentsMargins(Spacing.m, Spacing.m, Spacing.m, Spacing.m)
+        self._grid.setContentsMargins(0, 0, Spacing.m, 0)
         self._grid.setHorizontalSpacing(Spacing.m)
         self._grid.setVerticalSpacing(Spacing.s)
         self._grid.setColumnStretch(2, 1)
@@ -85,7 +86,7 @@ class DiagnosticsDialog(Sheet):
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(page)
         self.body.addWidget(area, 1)
-        self._status = muted_label("Looking at this machine…")
+        self._status = muted_label(f"Looking at {this_machine()}…")
         self._status.setObjectName("diagnostics_status")
         self.buttons.addWidget(self._status, 1)
         copy = self.add_button("Copy", "copy_diagnostics_button")
@@ -100,7 +101,9 @@ class DiagnosticsDialog(Sheet):
         for row, finding in enumerate(self._findings):
             labels = (_mark(finding.verdict), _plain(finding.name), _value(finding))
             for column, label in enumerate(labels):
-                self._grid.addWidget(label, row, column)
+                self._grid.addWidget(
+                    label, row, column, Qt.AlignmentFlag.AlignTop if column == 0 else _FILLED
+                )
             self._labels += labels
         self._grid.setRowStretch(len(self._findings), 1)
         amiss = sum(finding.verdict is Verdict.BAD for finding in self._findings)
@@ -119,7 +122,7 @@ class DiagnosticsDialog(Sheet):
 
     @Slot(object)
     def _on_reported(self, findings: tuple[Finding, ...]) -> None:
-        self._tested = {each.name: each for each in findings if _awaits_test(each.name)}
+        self._tested = {each.name: each for each in findings if each.name == DEVICE}
         self._merge()
 
     @Slot(object)
@@ -133,7 +136,7 @@ class DiagnosticsDialog(Sheet):
         self._process.stop()
 
     def _merge(self) -> None:
-        """Put what the process has told into its lines; where it did not come so far, they go."""
+        """Put what the process has told into its line; where it did not come so far, that one goes."""
         if self._tested:
             told = (self._tested.get(each.name, each) for each in self._findings)
             self._findings = [each for each in told if each.value != _TESTING]
@@ -147,39 +150,25 @@ def as_text(findings: Sequence[Finding]) -> str:
 
 
 def _look(session: Session) -> list[Finding]:
-    """Return the findings, with those that need a computation said to be under way."""
+    """Return the findings, with the device said to be tested."""
 
     def readiness(spec: ModelSpec) -> QieError | None:
         return session.readiness(spec, None)
 
     subject = Subject(session.folder, session.settings, session.token, readiness, _not_here)
     return [
-        Finding(each.name, _TESTING, Verdict.NOTE) if _awaits_test(each.name) else each
+        Finding(each.name, _TESTING, Verdict.NOTE) if each.name == DEVICE else each
         for each in diagnose(subject)
     ]
-
-
-def _awaits_test(name: str) -> bool:
-    """Whether a line is about the device, or about what fits it, which depends on how it computes."""
-    weights = [(spec.name, spec.local.weights) for spec in CATALOGUE if spec.local is not None]
-    fits = {
-        f"{model} {quantisation}"
-        for model, hub in weights
-        if isinstance(hub, HubWeights)
-        for quantisation, _ in hub.gguf_gb
-    }
-    return name == DEVICE or name in fits
 
 
 def _not_here() -> SelfTest:
     raise EngineError("The device is tested by a process of its own.")
 
 
-def _mark(verdict: Verdict) -> QLabel:
+def _mark(verdict: Verdict) -> IconLabel:
     name, tone, words = _MARKS[verdict]
-    mark = QLabel()
-    mark.setPixmap(icon(name, mark, tone).pixmap(_MARK_PX, _MARK_PX))
-    mark.setAlignment(Qt.AlignmentFlag.AlignTop)
+    mark = IconLabel(_MARK_PX, name, tone)
     mark.setAccessibleName(words)
     mark.setToolTip(words)
     return mark

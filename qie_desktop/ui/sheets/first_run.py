@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QPainter
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from qie_desktop.core.catalogue import CATALOGUE
+from qie_desktop.core.machine import this_machine
 from qie_desktop.ui.look import classes
-from qie_desktop.ui.look.icons import Tone, icon
+from qie_desktop.ui.look.icon_label import IconLabel
+from qie_desktop.ui.look.icons import Tone
 from qie_desktop.ui.look.tokens import Spacing
-from qie_desktop.ui.sheets.manage_models import FIT_WORDS
+from qie_desktop.ui.sheets.manage_models import VERDICTS
 from qie_desktop.ui.sheets.model_states import ModelState, look_at_models
 from qie_desktop.ui.sheets.sheet import Sheet, muted_label
-from qie_desktop.ui.sheets.wording import gb_text, usd_text
+from qie_desktop.ui.sheets.wording import capitalised, gb_text, usd_text
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QPaintEvent
     from PySide6.QtWidgets import QWidget
 
     from qie_desktop.core.errors import QieError
@@ -56,12 +56,17 @@ class FirstRunSheet(Sheet):
         self.body.addLayout(cards, 1)
         classes.make_primary(starter.button)
         starter.button.setDefault(True)
+        # Of one height, whatever the style makes of each: so their texts stand on one line.
+        height = max(card.button.sizeHint().height() for card in (starter, local, token))
+        for card in (starter, local, token):
+            card.button.setFixedHeight(height)
         starter.button.clicked.connect(self._on_starter_clicked)
         local.button.clicked.connect(self._on_local_clicked)
         token.button.clicked.connect(self._on_token_clicked)
-        self.add_button("Not now", "skip_button").clicked.connect(self.reject)
+        self.add_button("Not Now", "skip_button").clicked.connect(self.reject)
         starter.button.setFocus()
-        session.background.run(partial(look_at_models, session.folder), self._on_looked, self._on_look_failed)
+        work = partial(look_at_models, session.folder, session.settings)
+        session.background.run(work, self._on_looked, self._on_look_failed)
 
     def reject(self) -> None:
         """Close without a choice."""
@@ -92,11 +97,10 @@ class FirstRunSheet(Sheet):
     def _on_looked(self, states: tuple[ModelState, ...]) -> None:
         best = states[0].recommended if states else None
         if best is None:
-            self._local.say("Too large for this Mac's memory", "danger")
+            self._local.say(f"Too large for {this_machine()}", "danger")
             return
-        words, verdict = FIT_WORDS[best.fit]
         size = gb_text(best.transformer_gb + states[0].rest_gb)
-        self._local.say(f"{size} · {words}", verdict)
+        self._local.say(f"{size} · {capitalised(best.need.fit_text)}", VERDICTS[best.fit])
 
     def _on_look_failed(self, error: QieError) -> None:
         self._local.say(error.message, "danger")
@@ -120,7 +124,7 @@ class _Card(QFrame):
     def __init__(self, offer: _Offer) -> None:
         super().__init__()
         classes.make_card(self)
-        picture = _Picture(offer.icon_name)
+        picture = IconLabel(_ICON_PX, offer.icon_name, Tone.ACCENT)
         heading = QLabel(offer.title)
         classes.make_title(heading)
         words = muted_label(offer.text, small=False)
@@ -146,22 +150,6 @@ class _Card(QFrame):
         classes.make_verdict(self._fact, verdict)
 
 
-class _Picture(QLabel):
-    """An icon in the accent colour, painted anew in whatever the palette is."""
-
-    def __init__(self, icon_name: str) -> None:
-        super().__init__()
-        self.setFixedSize(QSize(_ICON_PX, _ICON_PX))
-        self._icon = icon(icon_name, self, Tone.ACCENT)
-
-    def paintEvent(self, painted: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        """Paint the icon."""
-        del painted
-        painter = QPainter(self)
-        self._icon.paint(painter, self.rect(), Qt.AlignmentFlag.AlignCenter)
-        painter.end()
-
-
 def _offers() -> tuple[_Offer, ...]:
     prices = [spec.price.usd_per_output for spec in CATALOGUE if spec.price]
     return (
@@ -176,9 +164,9 @@ def _offers() -> tuple[_Offer, ...]:
         _Offer(
             "local",
             "The local model",
-            "Qwen-Image-Edit runs on this Mac: free, private, and without a network.",
-            "Looking at this Mac…",
-            "See the models…",
+            f"Qwen-Image-Edit runs on {this_machine()}: free, private, and without a network.",
+            f"Looking at {this_machine()}…",
+            "See Models…",
             "local_button",
         ),
         _Offer(
@@ -186,7 +174,7 @@ def _offers() -> tuple[_Offer, ...]:
             "In the cloud",
             "The large models run at Replicate, on your own account. You pay Replicate for each picture.",
             f"From {usd_text(min(prices))} a picture" if prices else "",
-            "Add a token…",
+            "Add Token…",
             "token_button",
         ),
     )

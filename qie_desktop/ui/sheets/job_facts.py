@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qie_desktop.core.catalogue import CATALOGUE
+from qie_desktop.ui.job_errors import error_of
 from qie_desktop.ui.sheets.wording import bytes_text, seconds_text, time_text, usd_text
 
 if TYPE_CHECKING:
@@ -89,8 +90,9 @@ def _run(job: Job) -> Iterable[Fact]:
         yield Fact("Cost", f"about {usd_text(job.cost_usd)}" if job.cost_usd else "free")
     for name, number in job.measured.items():
         yield _measured(name, number)
-    if job.error is not None:
-        yield Fact("What went wrong", f"{job.error.message} {job.error.hint}".strip())
+    error = error_of(job)
+    if error is not None:
+        yield Fact("What went wrong", f"{error.message} {error.hint}".strip())
     for name, text in job.remote.items():
         yield Fact(name.replace("_", " ").capitalize(), text)
 

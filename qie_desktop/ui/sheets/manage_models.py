@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout
 
 from qie_desktop.core.errors import QieError
+from qie_desktop.core.machine import this_machine
 from qie_desktop.core.memory_fit import Fit
 from qie_desktop.ui.look import classes
 from qie_desktop.ui.look.tokens import Spacing, TextSize
@@ -16,18 +17,15 @@ from qie_desktop.ui.sheets.model_states import ModelState, QuantisationState, lo
 from qie_desktop.ui.sheets.own_weights import OwnWeights
 from qie_desktop.ui.sheets.settings_writer import SettingsWriter
 from qie_desktop.ui.sheets.sheet import Sheet, muted_label
-from qie_desktop.ui.sheets.wording import bytes_text, gb_text
+from qie_desktop.ui.sheets.wording import bytes_text, capitalised, gb_text
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from qie_desktop.ui.session import Session
 
-FIT_WORDS = {
-    Fit.FITS: ("Fits this Mac", "success"),
-    Fit.TIGHT: ("Tight", "warning"),
-    Fit.TOO_LARGE: ("Too large", "danger"),
-}
+VERDICTS = {Fit.FITS: "success", Fit.TIGHT: "warning", Fit.TOO_LARGE: "danger"}
+"""How each fit is coloured."""
 _HEADINGS = ("Quantisation", "Size", "Quality", "Memory", "")
 _WIDTH = 740
 _LATER = (
@@ -63,13 +61,15 @@ class ManageModelsDialog(Sheet):
         self.body.addStretch(1)
         close = self.add_button("Done", "close_models_button", primary=True)
         close.clicked.connect(self.accept)
-        session.background.run(partial(look_at_models, session.folder), self._on_looked, self._on_failed)
+        session.background.run(
+            partial(look_at_models, session.folder, session.settings), self._on_looked, self._on_failed
+        )
 
     def _on_looked(self, states: tuple[ModelState, ...]) -> None:
         for state in states:
             self._models.addWidget(_ModelCard(state))
         memory = bytes_text(states[0].memory_bytes) if states else ""
-        self._status.setText(f"This Mac has {memory} of memory." if memory else "")
+        self._status.setText(f"{capitalised(this_machine())} has {memory} of memory." if memory else "")
         classes.make_verdict(self._status, "muted")
 
     @Slot(object)
@@ -116,10 +116,10 @@ def _labels(state: QuantisationState, *, recommended: bool) -> list[QLabel]:
         font = TextSize.body()
         font.setBold(True)
         name.setFont(font)
-        name.setToolTip("The best choice for this machine")
-    fit_text, verdict = FIT_WORDS[state.fit]
-    fit = QLabel(fit_text)
-    classes.make_verdict(fit, verdict)
+        name.setToolTip(f"The best choice for {this_machine()}")
+    fit = QLabel(capitalised(state.need.fit_text))
+    fit.setToolTip(capitalised(state.need.text))
+    classes.make_verdict(fit, VERDICTS[state.fit])
     there = QLabel(state.state_text)
     there.setObjectName(f"state_{state.name}")
     classes.make_verdict(there, "success" if state.is_installed else "muted")

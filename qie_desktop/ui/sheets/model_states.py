@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from qie_desktop.core.catalogue import CATALOGUE
 from qie_desktop.core.errors import ModelNotInstalled
-from qie_desktop.core.memory_fit import Fit, memory_fit, needed_bytes
+from qie_desktop.core.memory_fit import Fit
 from qie_desktop.core.model import HubWeights
 from qie_desktop.engines.local.checkpoint import CheckpointLocator
+from qie_desktop.services.machine_memory import MemoryNeed, memory_needs
 from qie_desktop.storage.resources import resources_folder
 from qie_desktop.ui.sheets.wording import catalogue_choice
 
@@ -17,17 +18,23 @@ if TYPE_CHECKING:
     from qie_desktop.core.errors import QieError
     from qie_desktop.core.model import ModelSpec
     from qie_desktop.storage.data_folder import DataFolder
+    from qie_desktop.storage.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class QuantisationState:
-    """One quantisation of a model: its size, how it is, how it fits, and why it cannot be used, if so."""
+    """One quantisation of a model: its size, how it is, what it needs, and why it cannot be used, if so."""
 
     name: str
     transformer_gb: float
     quality: str
-    fit: Fit
+    need: MemoryNeed
     problem: QieError | None
+
+    @property
+    def fit(self) -> Fit:
+        """How it sits in the memory."""
+        return self.need.fit
 
     @property
     def is_installed(self) -> bool:
@@ -60,7 +67,7 @@ class ModelState:
         return (preferred or fitting[-1:] or [None])[0]
 
 
-def look_at_models(folder: DataFolder) -> tuple[ModelState, ...]:
+def look_at_models(folder: DataFolder, settings: Settings) -> tuple[ModelState, ...]:
     """Return what is there of each model with weights on the hub. Reads files: off the GUI thread."""
     import psutil  # noqa: PLC0415 - not before a sheet that needs it is opened
 
@@ -70,15 +77,16 @@ def look_at_models(folder: DataFolder) -> tuple[ModelState, ...]:
     for spec in CATALOGUE:
         weights = spec.local.weights if spec.local else None
         if isinstance(weights, HubWeights):
+            needs = memory_needs(weights, str(settings.get("local.device")), total)
             quantisations = tuple(
                 QuantisationState(
                     name=name,
                     transformer_gb=size_gb,
                     quality=_quality(name),
-                    fit=memory_fit(needed_bytes(weights, name), total),
+                    need=need,
                     problem=locator.problem(spec, name),
                 )
-                for name, size_gb in weights.gguf_gb
+                for (name, size_gb), need in zip(weights.gguf_gb, needs, strict=True)
             )
             states.append(ModelState(spec, weights.text_encoder_gb, total, quantisations))
     return tuple(states)

@@ -90,6 +90,7 @@ class IntegerEditor(SettingEditor):
         self._box = QSpinBox()
         super().__init__(spec, self._box)
         self._box.setFixedWidth(_NUMBER_WIDTH)
+        self._box.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._box.setKeyboardTracking(False)
         self._box.setRange(int(spec.minimum or 0), int(spec.maximum or 0))
         self._box.valueChanged.connect(self._on_value_changed)

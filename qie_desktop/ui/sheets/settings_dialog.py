@@ -28,10 +28,14 @@ from qie_desktop.ui.sheets.sheet import muted_label
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from PySide6.QtGui import QShowEvent
+
     from qie_desktop.ui.session import Session
     from qie_desktop.ui.sheets.settings_page import SettingsPage
 
 _SIZE = QSize(640, 560)
+_MOST, _BESIDE = 680, 60
+"""How high it may be, and what is to be left of the screen for its title bar and what is around it."""
 _ICON = QSize(24, 24)
 
 
@@ -49,7 +53,7 @@ class SettingsDialog(QDialog):
         self,
         session: Session,
         parent: QWidget | None = None,
-        check_token: Callable[[], str] | None = None,
+        check_token: Callable[[str], str] | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("settings")
@@ -68,6 +72,7 @@ class SettingsDialog(QDialog):
         self._stack = QStackedWidget()
         self._tabs = QButtonGroup(self)
         self._tabs.idClicked.connect(self._stack.setCurrentIndex)
+        self._stack.currentChanged.connect(self._fit_page)
         self._problem = muted_label()
         self._problem.setObjectName("settings_problem")
         self._problem.setContentsMargins(Spacing.xl, 0, Spacing.xl, Spacing.m)
@@ -84,8 +89,25 @@ class SettingsDialog(QDialog):
             if area is not None and area.findChild(QWidget, name) is not None:
                 tab = self._tabs.button(index)
                 tab.setChecked(True)
-                tab.setFocus()
                 self._stack.setCurrentIndex(index)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Begin with nothing in hand: Tab goes to the pages, and on from there."""
+        super().showEvent(event)
+        self.setFocus()
+        self._fit_page()
+
+    @Slot()
+    def _fit_page(self) -> None:
+        """Be as high as the page needs, as far as the screen goes; beyond that it scrolls."""
+        area = self._stack.currentWidget()
+        if not isinstance(area, QScrollArea):
+            return
+        # Beside the scroll bar, which may be there still: it goes only where nothing is lost by that.
+        width = self.width() - area.verticalScrollBar().sizeHint().width()
+        needed = self.height() - self._stack.height() + area.widget().heightForWidth(width)
+        most = min(_MOST, self.screen().availableGeometry().height() - _BESIDE)
+        self.resize(self.width(), min(needed, most))
 
     def _lay_out(self, pages: tuple[tuple[str, str, SettingsPage], ...]) -> None:
         tabs = QHBoxLayout()
@@ -102,7 +124,7 @@ class SettingsDialog(QDialog):
             tab.setMinimumWidth(_ICON.width() * 4)
             tab.setCheckable(True)
             tab.setChecked(index == 0)
-            tab.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            tab.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             classes.make_quiet(tab)
             self._tabs.addButton(tab, index)
             tabs.addWidget(tab)

@@ -10,8 +10,9 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from qie_desktop.core.catalogue import CATALOGUE
-from qie_desktop.services.spending import Budget, month_budget
+from qie_desktop.services.spending import Budget, month_budget, on_the_way_usd
 from qie_desktop.storage.settings_schema import SETTINGS, SettingSpec, find_setting
+from qie_desktop.ui.controls.answers import LatestAnswer
 from qie_desktop.ui.look.tokens import Spacing
 from qie_desktop.ui.sheets.own_weights import OWN_WEIGHTS, OwnWeights
 from qie_desktop.ui.sheets.settings_page import SettingsPage
@@ -55,7 +56,7 @@ class CloudPage(SettingsPage):
     """A token was stored or removed."""
 
     def __init__(
-        self, session: Session, writer: SettingsWriter, check: Callable[[], str] | None = None
+        self, session: Session, writer: SettingsWriter, check: Callable[[str], str] | None = None
     ) -> None:
         super().__init__("cloud_page", session, writer)
         self.token_form = TokenForm(session, check)
@@ -75,26 +76,25 @@ class CloudPage(SettingsPage):
             if model.price is not None:
                 listed = f"{model.price.usd_per_output:g}"
                 self.add_setting(find_setting(f"{_PRICES}{model.id}"), model.name, empty=listed)
-        writer.stored.connect(self._on_setting_stored)
+        self._month = LatestAnswer(session.background, self)
+        writer.stored.connect(self.refresh_spending)
+        session.jobs.submitted.connect(self.refresh_spending)
+        session.jobs.ended.connect(self.refresh_spending)
         self.refresh_spending()
 
+    @Slot()
     def refresh_spending(self) -> None:
         """Add up the month again."""
-        self.session.background.run(
-            partial(month_budget, self.session.folder, self.session.settings),
-            self._on_budget_known,
-            self._on_budget_failed,
-        )
+        work = partial(_month, self.session)
+        self._month.ask(work, self._on_month_known, self._on_month_failed)
 
-    @Slot(str, object)
-    def _on_setting_stored(self, _key: str, _value: object) -> None:
-        self.refresh_spending()
-
-    def _on_budget_known(self, budget: Budget) -> None:
+    def _on_month_known(self, month: tuple[Budget, float]) -> None:
+        budget, coming = month
         cap = f" of {usd_text(budget.cap_usd)}" if budget.cap_usd is not None else ""
-        self._spending.setText(f"About {usd_text(budget.spent_usd)}{cap} spent.")
+        more = f", about {usd_text(coming)} on the way" if coming else ""
+        self._spending.setText(f"About {usd_text(budget.spent_usd)}{cap} spent{more}.")
 
-    def _on_budget_failed(self, error: QieError) -> None:
+    def _on_month_failed(self, error: QieError) -> None:
         self._spending.setText(error.message)
 
 
@@ -138,6 +138,11 @@ class _FolderRow(QWidget):
     @Slot()
     def _on_clicked(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._path)))
+
+
+def _month(session: Session) -> tuple[Budget, float]:
+    """Return what was spent this month, and what is on the way. Not on the GUI thread."""
+    return month_budget(session.folder, session.settings), on_the_way_usd(session.store)
 
 
 def _left(widget: QWidget) -> QWidget:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+import shiboken6
 from PySide6.QtCore import QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 TOKEN_PAGE = "https://replicate.com/account/api-tokens"
 
 _SOURCES = {
-    "environment": "A token is set in the environment; it comes before the one in the Keychain.",
-    ".env": "A token is set in the data folder's .env file; it comes before the one in the Keychain.",
+    "environment": "A token is set in the environment. It comes before one in the Keychain: change it there.",
+    ".env": "A token is in the data folder's .env. It comes before one in the Keychain: change it there.",
     "keychain": "A token is in the Keychain.",
 }
 _NONE = "No token yet. The cloud models need one."
@@ -33,8 +34,9 @@ _NONE = "No token yet. The cloud models need one."
 class TokenForm(QWidget):
     """Field, *Store*, *Remove* where there is something to remove, and *Check* where it can be done.
 
-    `check` asks the provider whether it knows the token and returns a sentence about the account; it is
-    called off the GUI thread and raises QieError. Without it there is no button for it.
+    `check` asks the provider about what was typed, or else about the token that is found, and returns a
+    sentence about the account; it is called off the GUI thread and raises QieError. Without it there is no
+    button for it.
     """
 
     stored = Signal()
@@ -42,10 +44,12 @@ class TokenForm(QWidget):
     removed = Signal()
     """The token was taken out of the Keychain."""
 
-    def __init__(self, session: Session, check: Callable[[], str] | None = None) -> None:
+    def __init__(self, session: Session, check: Callable[[str], str] | None = None) -> None:
         super().__init__()
         self._session = session
         self._check = check
+        self._source: TokenSource | None = None
+        self._checked = False
         self._field = QLineEdit()
         self._field.setObjectName("token_field")
         self._field.setAccessibleName("Replicate token")
@@ -94,6 +98,7 @@ class TokenForm(QWidget):
 
     def refresh(self) -> None:
         """Look again for a token and where it is."""
+        self._checked = False
         self._session.background.run(self._session.token.source, self._on_source_found, self._on_failed)
 
     def _lay_out(self) -> None:
@@ -118,9 +123,22 @@ class TokenForm(QWidget):
         self._status.setText(text)
         classes.make_verdict(self._status, verdict)
 
+    def _say_source(self) -> None:
+        """Say where a token is, and offer what can be done with it, or with what is typed."""
+        # What the provider says of it says more.
+        if not self._checked:
+            self._say(_SOURCES[self._source] if self._source else _NONE)
+            self._check_button.setEnabled(True)
+        self._remove.setVisible(self._source == "keychain")
+        can_check = self._check is not None and (self._source is not None or self.has_text)
+        self._check_button.setVisible(can_check)
+
     @Slot(str)
     def _on_text_changed(self, _text: str) -> None:
         self._store.setEnabled(self.has_text)
+        # What was said was about another text.
+        self._checked = False
+        self._say_source()
 
     @Slot()
     def _on_page_clicked(self) -> None:
@@ -129,9 +147,15 @@ class TokenForm(QWidget):
     @Slot()
     def _on_check_clicked(self) -> None:
         if self._check is not None:
+            self._checked = True
             self._check_button.setEnabled(False)
             self._say("Checking…")
-            self._session.background.run(self._check, self._on_checked, self._on_failed)
+            typed = self._field.text()
+            self._session.background.run(
+                partial(self._check, typed),
+                partial(self._on_checked, typed),
+                partial(self._on_not_checked, typed),
+            )
 
     @Slot()
     def _on_remove_clicked(self) -> None:
@@ -146,14 +170,18 @@ class TokenForm(QWidget):
         self.removed.emit()
         self.refresh()
 
-    def _on_checked(self, account: str) -> None:
-        self._check_button.setEnabled(True)
-        self._say(account, "success")
+    def _on_checked(self, typed: str, account: str) -> None:
+        if shiboken6.isValid(self) and typed == self._field.text():
+            self._check_button.setEnabled(True)
+            self._say(account, "success")
+
+    def _on_not_checked(self, typed: str, error: QieError) -> None:
+        if shiboken6.isValid(self) and typed == self._field.text():
+            self._on_failed(error)
 
     def _on_source_found(self, source: TokenSource | None) -> None:
-        self._say(_SOURCES[source] if source else _NONE)
-        self._remove.setVisible(source == "keychain")
-        self._check_button.setVisible(self._check is not None and source is not None)
+        self._source = source
+        self._say_source()
 
     def _on_failed(self, error: QieError) -> None:
         self._store.setEnabled(self.has_text)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal, Slot
 
-from qie_desktop.ui.sheets.sheet import Sheet
+from qie_desktop.ui.sheets.sheet import Sheet, muted_label
 from qie_desktop.ui.sheets.token_form import TokenForm, token_explanation
 
 if TYPE_CHECKING:
@@ -17,21 +17,29 @@ if TYPE_CHECKING:
     from qie_desktop.ui.session import Session
 
 _WIDTH = 480
+_REFUSED = (
+    "Replicate does not accept the token that is used now. Make a new one there, and put it in its place."
+)
 
 
 class TokenSheet(Sheet):
-    """Asks for the token once; closes when it is stored."""
+    """Asks for the token once, or, `replacing`, for another one; closes when it is stored."""
 
     stored = Signal()
     """The token is in the Keychain."""
 
     def __init__(
-        self, session: Session, parent: QWidget | None = None, check: Callable[[], str] | None = None
+        self,
+        session: Session,
+        parent: QWidget | None = None,
+        check: Callable[[str], str] | None = None,
+        *,
+        replacing: bool = False,
     ) -> None:
         super().__init__("token_sheet", "Replicate Token", parent, modal=True)
         self.setMinimumWidth(_WIDTH)
-        self.add_headline("Add your Replicate token")
-        self.body.addWidget(token_explanation())
+        self.add_headline("Replace your Replicate token" if replacing else "Add your Replicate token")
+        self.body.addWidget(muted_label(_REFUSED, small=False) if replacing else token_explanation())
         self._form = TokenForm(session, check)
         self._form.hide_store_button()
         self.body.addWidget(self._form)

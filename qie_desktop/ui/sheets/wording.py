@@ -47,6 +47,11 @@ def catalogue_choice(name: str, value: Value) -> Choice | None:
     return None
 
 
+def capitalised(text: str) -> str:
+    """Return a text as the beginning of a sentence, with the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def bytes_text(count: int) -> str:
     """Return a size as Finder writes it: `12 KB`, `3.4 MB`, `16.6 GB`."""
     if count >= GB:

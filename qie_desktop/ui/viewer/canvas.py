@@ -16,6 +16,7 @@ from qie_desktop.ui.viewer.decoration import (
     GRID_ABOVE,
     logical,
     paint_chequers,
+    paint_focus,
     paint_grid,
     paint_label,
     paint_note,
@@ -26,9 +27,14 @@ from qie_desktop.ui.viewer.pyramid import Pyramid, forming_pyramid
 from qie_desktop.ui.viewer.view import Placed, View
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QImage, QPaintEvent, QResizeEvent
+    from PySide6.QtGui import QFocusEvent, QImage, QPaintEvent, QResizeEvent
 
 BEFORE, AFTER = "Before", "After"
+_BY_KEYBOARD = frozenset(
+    {Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason}
+)
+_BACK_AGAIN = frozenset({Qt.FocusReason.ActiveWindowFocusReason, Qt.FocusReason.PopupFocusReason})
+"""The focus was here before, and is as it was."""
 
 
 class Canvas(QWidget):
@@ -50,6 +56,7 @@ class Canvas(QWidget):
         self._before: Pyramid | None = None
         self._forming: QImage | None = None
         self._note = ""
+        self._shows_focus = False
         self._view: View | None = None
         self.comparison = Comparison(self)
         self.comparison.changed.connect(self._on_comparison_changed)
@@ -141,6 +148,19 @@ class Canvas(QWidget):
         painter = QPainter(self)
         self._paint(painter, event.rect())
         self.fade.paint(painter)
+        if self._shows_focus and self.hasFocus():
+            paint_focus(painter, self.rect().toRectF(), Colours.of(self.palette()))
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+        """Show the focus where the keyboard has brought it; after a click the pointer shows where it is."""
+        if event.reason() not in _BACK_AGAIN:
+            self._shows_focus = event.reason() in _BY_KEYBOARD
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+        """Show the focus no longer."""
+        del event
+        self.update()
 
     def _paint(self, painter: QPainter, area: QRect) -> None:
         colours = Colours.of(self.palette())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPixmap
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPixmap
 
 from qie_desktop.ui.look.contrast import mixed
 from qie_desktop.ui.look.tokens import Radius, Spacing, TextSize
@@ -22,6 +22,7 @@ GRID_ABOVE = 8.0
 _SQUARE = Spacing.s
 _GRID_ALPHA = 96
 _NOTE_WIDTH = 360
+_RING, _RING_EDGE = 2.0, 1.0
 
 
 def logical(rect: Placed, ratio: float) -> QRectF:
@@ -44,6 +45,22 @@ def paint_chequers(painter: QPainter, rect: Placed, seen: Placed, ratio: float, 
     # The squares stay with the picture when it is moved.
     start = QPointF((part.left - rect.left) / ratio, (part.top - rect.top) / ratio)
     painter.drawTiledPixmap(logical(part, ratio), tile, start)
+
+
+def paint_focus(painter: QPainter, bounds: QRectF, colours: Colours) -> None:
+    """Paint a ring along the inside of `bounds`; a second line sets it off from whatever picture is below."""
+    painter.save()
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    # Drawn from the outside inwards, each line around its middle.
+    inset = 0.0
+    for colour, width in ((colours.accent, _RING), (colours.window, _RING_EDGE)):
+        pen = QPen(colour, width)
+        pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+        painter.setPen(pen)
+        middle = inset + width / 2
+        painter.drawRect(bounds.adjusted(middle, middle, -middle, -middle))
+        inset += width
+    painter.restore()
 
 
 def _chequer_colours(palette: QPalette) -> tuple[QColor, QColor]:

@@ -1,8 +1,7 @@
-"""What to do, while there is no picture; images can be dropped on it."""
+"""What to do, while there is no picture; it lights up while something is dragged that may be dropped."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, Qt, Signal
@@ -18,8 +17,7 @@ from qie_desktop.ui.viewer.illustration import Illustration
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from PySide6.QtCore import QMimeData
-    from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPaintEvent, QResizeEvent
+    from PySide6.QtGui import QPaintEvent, QResizeEvent
 
 _TEXT_WIDTH = 420
 _GLOW_ALPHA = 24
@@ -27,33 +25,31 @@ _GLOW_ALPHA = 24
 _WORDS: Mapping[ModelKind, tuple[str, str]] = {
     ModelKind.EDIT: (
         "Drop an image here to edit it",
-        "Or open one, or paste it with {paste}. Then say what is to change.",
+        "Or open one, or paste it with {paste}.\nThen say what is to change.",
     ),
     ModelKind.GENERATE: (
         "Describe a picture",
-        "Say what you want to see in the prompt, choose a shape, and press Generate.",
+        "Say what you want to see in the prompt,\nchoose a shape, and press Generate.",
     ),
     ModelKind.HYBRID: (
         "Describe a picture, or drop images here",
-        "Without images one is made from your words alone; with them, from both. {paste} pastes one.",
+        "Without images one is made from your words alone;\nwith them, from both. {paste} pastes one.",
     ),
 }
 """What to do first, and how."""
 
 
 class EmptyState(QWidget):
-    """Says what to do first, and takes files that are dropped on it."""
+    """Says what to do first. What is dropped on it the window takes, as everywhere."""
 
-    files_dropped = Signal(list)
-    """list[Path]: what was dropped, files and folders, in their order."""
     open_requested = Signal()
     """The person wants to choose images."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("empty_state")
-        self.setAcceptDrops(True)
-        self._hovered = False
+        self._takes_images = True
+        self._lit = False
         self._title = QLabel(self)
         self._title.setObjectName("empty_title")
         self._title.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -86,36 +82,19 @@ class EmptyState(QWidget):
         paste = QKeySequence(QKeySequence.StandardKey.Paste).toString(QKeySequence.SequenceFormat.NativeText)
         self._title.setText(title)
         self._text.setText(text.format(paste=paste))
-        self._open.setVisible(kind is not ModelKind.GENERATE)
+        self._takes_images = kind is not ModelKind.GENERATE
+        self._open.setVisible(self._takes_images)
         self.setAccessibleName(f"{title}. {self._text.text()}")
+
+    def set_lit(self, lit: bool) -> None:
+        """Light up while something is dragged over the window that an image may be made of."""
+        self._lit = lit
+        self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Keep the lines short enough to be read."""
         side = max(0, (event.size().width() - _TEXT_WIDTH) // 2 - Spacing.xl)
         self._text.setContentsMargins(side, 0, side, 0)
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
-        """Light up for files; leave anything else to the window."""
-        if _paths(event.mimeData()):
-            event.acceptProposedAction()
-            self._hover(hovered=True)
-        else:
-            event.ignore()
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: N802 - Qt's name
-        """Be as before."""
-        del event
-        self._hover(hovered=False)
-
-    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
-        """Hand over the files."""
-        self._hover(hovered=False)
-        paths = _paths(event.mimeData())
-        if paths:
-            event.acceptProposedAction()
-            self.files_dropped.emit(paths)
-        else:
-            event.ignore()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         """Paint where files may be dropped."""
@@ -124,10 +103,11 @@ class EmptyState(QWidget):
         painter = QPainter(self)
         painter.fillRect(self.rect(), colours.window)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        pen = QPen(colours.accent if self._hovered else colours.border, 2 if self._hovered else 1.5)
+        lit = self._lit and self._takes_images
+        pen = QPen(colours.accent if lit else colours.border, 2 if lit else 1.5)
         pen.setDashPattern([5, 4])
         painter.setPen(pen)
-        if self._hovered:
+        if lit:
             glow = QColor(colours.accent)
             glow.setAlpha(_GLOW_ALPHA)
             painter.setBrush(glow)
@@ -135,11 +115,3 @@ class EmptyState(QWidget):
         painter.drawRoundedRect(
             QRectF(self.rect()).adjusted(edge, edge, -edge, -edge), Radius.medium, Radius.medium
         )
-
-    def _hover(self, *, hovered: bool) -> None:
-        self._hovered = hovered
-        self.update()
-
-
-def _paths(mime: QMimeData) -> list[Path]:
-    return [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile() and url.toLocalFile()]

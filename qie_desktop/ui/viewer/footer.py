@@ -57,6 +57,8 @@ class Footer(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Show as much of a long name as there is room for."""
         super().resizeEvent(event)
+        # Before it is shown, too: it chooses its words by its width, and a stack resizes only what is seen.
+        self._progress.setGeometry(self.rect())
         self._elide()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one job is. `fraction` is that of its present stage; None where it cannot be known."""
+    """How far one job is. `fraction` is that of its present stage; None where it cannot be known.
+
+    `wordings` say it, the longest one first.
+    """
 
     job_id: str
-    words: str = progress_words.QUEUED
+    wordings: tuple[str, ...] = progress_words.QUEUED
     fraction: float | None = 0.0
     preview: Preview | None = None
     started: bool = False
@@ -119,7 +122,7 @@ def _after(known: Progress, event: JobEvent) -> Progress:
     preview = event.preview if isinstance(event, Step) and event.preview else known.preview
     return replace(
         known,
-        words=progress_words.words_of(event),
+        wordings=progress_words.wordings_of(event),
         fraction=progress_words.fraction_of(event),
         preview=preview,
         started=True,

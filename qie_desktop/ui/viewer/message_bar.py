@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplication, QPainter, QPen
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from qie_desktop.ui.look.classes import make_muted, make_primary, make_quiet
 from qie_desktop.ui.look.colours import Colours
+from qie_desktop.ui.look.icon_label import IconLabel
 from qie_desktop.ui.look.icons import Tone, icon
 from qie_desktop.ui.look.tokens import Radius, Spacing, TextSize
 
@@ -38,7 +39,10 @@ _TONES = {Kind.ERROR: Tone.DANGER, Kind.WARNING: Tone.WARNING, Kind.INFO: Tone.A
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is told: what happened, what to do, what can be done with a click, and the details to copy."""
+    """What is told: what happened, what to do, what can be done with a click, and the details to copy.
+
+    `about_input`: it is about a picture that is just coming in, and stays when that one is shown.
+    """
 
     kind: Kind
     title: str
@@ -46,6 +50,7 @@ class Message:
     remedies: tuple[Remedy, ...] = ()
     details: str = ""
     code: str = ""
+    about_input: bool = False
 
 
 class MessageBar(QFrame):
@@ -63,8 +68,7 @@ class MessageBar(QFrame):
         self.setObjectName("message_bar")
         self._message: Message | None = None
         self._buttons: dict[QPushButton, Remedy] = {}
-        self._icon = QLabel(self)
-        self._icon.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._icon = IconLabel(_ICON_PX, parent=self)
         self._title = _text(self, "message_title")
         self._title.setFont(_semibold(self))
         self._hint = _text(self, "message_hint")
@@ -102,9 +106,7 @@ class MessageBar(QFrame):
     def show_message(self, message: Message) -> None:
         """Show a message instead of any other, and have it read out."""
         self._message = message
-        self._icon.setPixmap(
-            icon(message.kind.value, self, _TONES[message.kind]).pixmap(QSize(_ICON_PX, _ICON_PX))
-        )
+        self._icon.show_icon(message.kind.value, _TONES[message.kind])
         self._title.setText(message.title)
         self._hint.setText(message.hint)
         self._hint.setVisible(bool(message.hint))

@@ -10,8 +10,10 @@ import shiboken6
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from qie_desktop.core.errors import JobInterrupted
 from qie_desktop.core.events import JobEvent, OutputSaved
 from qie_desktop.core.job import JobState
+from qie_desktop.ui.job_errors import error_of
 from qie_desktop.ui.viewer.footer import Footer
 from qie_desktop.ui.viewer.job_watch import JobWatch
 from qie_desktop.ui.viewer.messages import message_of
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
     from qie_desktop.ui.viewer.remedies import Remedy
 
 
+LEAST_WIDTH = 318
+"""So much is left in the smallest window between the other panes; how far a job is can be said in it."""
+
+
 class ViewerPanel(QWidget):
     """Shows a job or an input. It changes nothing: what the person asks for is emitted. GUI thread only."""
 
@@ -42,8 +48,6 @@ class ViewerPanel(QWidget):
     """str: the id of the job that is to be cancelled."""
     help_requested = Signal(str)
     """str: the code of the error that the person wants help with: add a token, manage models, and so on."""
-    files_dropped = Signal(list)
-    """list[Path]: files and folders dropped while nothing was shown."""
     open_requested = Signal()
     """The person wants to choose images, while nothing is shown."""
     zoom_changed = Signal(float)
@@ -55,6 +59,7 @@ class ViewerPanel(QWidget):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setMinimumWidth(LEAST_WIDTH)
         self._session = session
         self._subject = Subject()
         self._message_job = ""
@@ -78,7 +83,6 @@ class ViewerPanel(QWidget):
         self._canvas.zoom_changed.connect(self.zoom_changed)
         self._canvas.stepped.connect(self._on_stepped)
         self._canvas.comparison.toggled.connect(self.compare_changed)
-        self._stage.empty.files_dropped.connect(self.files_dropped)
         self._stage.empty.open_requested.connect(self.open_requested)
         self._stage.bar.chosen.connect(self._on_remedy_chosen)
         self._strip.chosen.connect(self._on_output_chosen)
@@ -102,6 +106,10 @@ class ViewerPanel(QWidget):
     def invite(self, kind: ModelKind) -> None:
         """Say, while nothing is shown, what to do first with a model of this kind."""
         self._stage.empty.invite(kind)
+
+    def set_lit(self, lit: bool) -> None:
+        """Light up, while nothing is shown, for something that is dragged over the window."""
+        self._stage.empty.set_lit(lit)
 
     def is_settled(self) -> bool:
         """Return whether nothing is being opened: all that is shown has all its pixels."""
@@ -185,15 +193,18 @@ class ViewerPanel(QWidget):
 
     def _show(self, subject: Subject) -> None:
         last, self._subject = self._subject, subject
-        if not subject.job_id or subject.job_id != last.job_id:
+        message = self._stage.bar.message
+        stays = message is not None and message.about_input and subject.path is not None
+        if not stays and (not subject.job_id or subject.job_id != last.job_id):
             self._stage.bar.clear()
         self._watch.prefer(subject.job_id)
         self._stage.show_canvas(subject != Subject())
         self._strip.show_outputs(subject.job, subject.index)
         self._presenter.show(subject)
         job = subject.job
-        if job and job.error and job.state in {JobState.FAILED, JobState.INTERRUPTED}:
-            self.show_error(job.error, job.job_id)
+        error = error_of(job) if job else None
+        if job and error and job.state in {JobState.FAILED, JobState.INTERRUPTED}:
+            self.show_error(error, job.job_id)
         self.shown_changed.emit()
 
     @Slot(object)
@@ -242,8 +253,11 @@ class ViewerPanel(QWidget):
     def _on_ended(self, job: Job) -> None:
         if job.job_id == self._subject.job_id:
             self._show(replace(self._subject, job=job))
-        elif job.state is JobState.FAILED and job.error is not None:
-            self.show_error(job.error, job.job_id)
+            return
+        error = error_of(job)
+        # Of what a closed program has left, only what is looked at is told.
+        if error is not None and error.code != JobInterrupted.code:
+            self.show_error(error, job.job_id)
 
     @Slot(object, object)
     def _on_refused(self, request: Request, error: QieError) -> None:

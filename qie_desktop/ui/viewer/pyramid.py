@@ -11,6 +11,7 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage, QPainter
 
 from qie_desktop.core.geometry import Size
+from qie_desktop.imaging.strips import strips
 
 if TYPE_CHECKING:
     from qie_desktop.imaging.opening import Picture
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 _SMALLEST_PX = 512
 """Levels are halved down to this side: below, painting is quick from any."""
-
-_STRIP_BYTES = 1 << 21
-"""How much is handed over at once: a copy holds the interpreter, and so the GUI thread, for its time."""
 
 _BYTES_PER_PIXEL = 4
 _SQUARES_FROM = 4.0
@@ -122,20 +120,17 @@ def to_qimage(image: Image.Image) -> QImage:
         raise MemoryError(f"no memory for a picture of {width}×{height}")
     pixels = memoryview(made.bits()).cast("B")
     stride = width * _BYTES_PER_PIXEL
-    rows = max(1, _STRIP_BYTES // stride)
-    for top in range(0, height, rows):
-        bottom = min(height, top + rows)
-        strip = image.crop((0, top, width, bottom)).tobytes("raw", "BGRX" if opaque else "BGRa")
+    for box in strips(image.size):
+        _, top, _, bottom = box
+        strip = image.crop(box).tobytes("raw", "BGRX" if opaque else "BGRa")
         pixels[top * stride : bottom * stride] = strip
     return made
 
 
 def _premultiplied(rgb: Image.Image, alpha: Image.Image) -> Image.Image:
     made = Image.new("RGBa", rgb.size)
-    rows = max(1, _STRIP_BYTES // (rgb.width * _BYTES_PER_PIXEL))
-    for top in range(0, rgb.height, rows):
-        box = (0, top, rgb.width, min(rgb.height, top + rows))
+    for box in strips(rgb.size):
         strip = rgb.crop(box)
         strip.putalpha(alpha.crop(box))
-        made.paste(strip.convert("RGBa"), (0, top))
+        made.paste(strip.convert("RGBa"), box)
     return made

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """A button: `retries` runs the job again; any other asks the window for help with the error's code."""
+    """A button: `retries` runs the job again, or finishes it; any other asks for help with the code."""
 
     label: str
     retries: bool = False
@@ -22,9 +22,17 @@ class Remedy:
 RETRY = Remedy("Retry", retries=True)
 _MODELS = Remedy("Manage Models…")
 _IMAGE = Remedy("Choose Another Image…")
+_AGAIN = Remedy("Run Again", retries=True)
+"""Instead of Retry, where it is told that it costs again."""
 
 REMEDIES: Mapping[str, Remedy | None] = {
     errors.CredentialsMissing.code: Remedy("Add Token…"),
+    errors.CredentialsRefused.code: Remedy("Replace Token…"),
+    errors.PaymentRequired.code: Remedy("Add Credit…"),
+    errors.ContentRefused.code: Remedy("Change the Prompt"),
+    errors.OutcomeUnknown.code: _AGAIN,
+    errors.ResultExpired.code: _AGAIN,
+    errors.SpendingCapReached.code: Remedy("Change the Cap…"),
     errors.ModelNotInstalled.code: _MODELS,
     errors.NotReady.code: _MODELS,
     errors.CheckpointError.code: _MODELS,
@@ -51,13 +59,20 @@ REMEDIES: Mapping[str, Remedy | None] = {
 """What helps with each error; None where nothing but other words does. Of any other, trying again may."""
 
 
+_BESIDE: Mapping[str, Remedy | None] = {
+    errors.OutcomeUnknown.code: Remedy("See Predictions…"),
+    errors.ContentRefused.code: None,
+    **dict.fromkeys((code for code, remedy in REMEDIES.items() if remedy is _IMAGE), None),
+}
+"""What stands beside that, where it is not Retry."""
+
+
 def remedies_for(code: str, *, can_retry: bool) -> tuple[Remedy, ...]:
     """Return what to offer for an error, what helps most first; `can_retry`: there is a job to run again."""
     first = REMEDIES.get(code, RETRY)
     if first is None:
         return ()
-    offered = (first,) if first is RETRY or code in _NOT_BY_RETRYING else (first, RETRY)
-    return tuple(remedy for remedy in offered if can_retry or not remedy.retries)
-
-
-_NOT_BY_RETRYING = frozenset(code for code, remedy in REMEDIES.items() if remedy is _IMAGE)
+    beside = _BESIDE.get(code, None if first.retries else RETRY)
+    return tuple(
+        remedy for remedy in (first, beside) if remedy is not None and (can_retry or not remedy.retries)
+    )

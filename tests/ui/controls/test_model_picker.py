@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPushButton, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from qie_desktop.core.catalogue import CATALOGUE
 from qie_desktop.core.errors import CredentialsMissing, ModelNotInstalled, QieError
+from qie_desktop.core.machine import this_machine
 from qie_desktop.core.model import HubWeights, ModelKind, ModelSpec, Place
 from qie_desktop.core.request import Request
 from qie_desktop.ui.background import BackgroundPool
@@ -19,6 +20,7 @@ from qie_desktop.ui.controls.model_popup import ModelPopup
 from qie_desktop.ui.controls.model_row import ModelRow
 from qie_desktop.ui.controls.panel import ControlsPanel
 from qie_desktop.ui.draft import Draft
+from qie_desktop.ui.main_window import MainWindow
 from qie_desktop.ui.session import Session
 from tests.ui.controls.conftest import Show, find
 
@@ -68,7 +70,7 @@ def test_a_row_reads_out_place_price_time_and_what_is_in_the_way(popup: ModelPop
     assert row(popup, "qwen-image").accessibleName() == (
         "Qwen-Image, in the cloud, $0.025, 20–40 s, needs a Replicate token"
     )
-    assert row(popup, "starter").accessibleName() == "Starter, on this Mac, free, 2–10 s"
+    assert row(popup, "starter").accessibleName() == f"Starter, on {this_machine()}, free, 2–10 s"
     assert "not downloaded" in row(popup, "qwen-image-edit-2509-gguf").accessibleName()
 
 
@@ -151,3 +153,18 @@ def test_readiness_is_never_asked_on_the_gui_thread(
     qtbot.waitUntil(fix.isVisible)
     assert threads
     assert threading.main_thread() not in threads
+
+
+def test_it_is_as_high_where_the_controls_need_more_room_than_there_is(
+    open_window: Callable[..., MainWindow], qtbot: QtBot
+) -> None:
+    window = open_window()
+    window.draft.set_prompt("a fox")
+    button = window.findChild(QPushButton, "model_picker")
+    assert button is not None
+    roomy = button.height()
+    window.draft.set_model("seedream-4")
+    window.resize(window.minimumSize())
+    area = window.controls.findChild(QScrollArea)
+    qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() > 0)
+    assert button.height() == roomy == 30

@@ -17,14 +17,17 @@ from PySide6.QtWidgets import (
     QSpinBox,
     QWidget,
 )
+from pytestqt.qtbot import QtBot
 
 from qie_desktop.core.catalogue import CATALOGUE, find_model
 from qie_desktop.core.job import Job
+from qie_desktop.core.machine import this_machine
 from qie_desktop.core.memory_fit import GB
 from qie_desktop.core.parameters import MAX_SEED
 from qie_desktop.ui.controls.memory_notes import memory_notes
 from qie_desktop.ui.controls.panel import ControlsPanel
 from qie_desktop.ui.controls.segments import Segments
+from qie_desktop.ui.controls.steady_boxes import SteadyComboBox, SteadyDoubleSpinBox, SteadySpinBox
 from qie_desktop.ui.draft import Draft
 from qie_desktop.ui.session import Session
 from tests.ui.controls.conftest import find
@@ -195,13 +198,13 @@ def test_a_seed_can_be_typed_and_is_bounded(panel: ControlsPanel, draft: Draft) 
 
 @pytest.mark.parametrize(
     ("total_gb", "words"),
-    [(16, {"too large"}), (24, {"tight", "too large"}), (64, {"fits this Mac"})],
+    [(16, {"too large"}), (24, {"tight", "too large"}), (64, {f"fits {this_machine()}"})],
 )
 def test_quantisations_are_told_by_how_they_sit_in_the_memory(total_gb: int, words: set[str]) -> None:
     spec = find_model(LOCAL)
     parameter = spec.parameter("quantisation")
     assert parameter is not None
-    notes = memory_notes(spec, parameter, total_gb * GB)
+    notes = memory_notes(spec, parameter, "mps", total_gb * GB)
     assert set(notes) == {choice.value for choice in parameter.choices}
     assert set(notes.values()) == words
 
@@ -211,7 +214,7 @@ def test_the_notes_stand_in_the_list_of_quantisations(panel: ControlsPanel, draf
     box = option(panel, "quantisation", QComboBox)
     assert isinstance(box, QComboBox)
     texts = [box.itemText(index) for index in range(box.count())]
-    assert all(text.endswith(("fits this Mac", "tight", "too large")) for text in texts)
+    assert all(text.endswith((f"fits {this_machine()}", "tight", "too large")) for text in texts)
 
 
 def test_the_settings_say_where_the_quantisation_begins_until_another_is_chosen(
@@ -253,6 +256,48 @@ def test_the_wheel_passes_over_numbers_that_do_not_have_the_focus(panel: Control
     )
     QApplication.sendEvent(box, wheel)
     assert draft.given == {}
+
+
+@pytest.mark.parametrize("kind", [SteadySpinBox, SteadyDoubleSpinBox, SteadyComboBox])
+def test_a_box_turns_by_the_wheel_only_while_it_has_the_focus(
+    qtbot: QtBot, kind: type[SteadySpinBox | SteadyDoubleSpinBox | SteadyComboBox]
+) -> None:
+    box = kind()
+    if isinstance(box, SteadyComboBox):
+        box.addItems(["a", "b", "c"])
+        box.setCurrentIndex(1)
+    window = QWidget()
+    qtbot.addWidget(window)
+    box.setParent(window)
+    window.show()
+    qtbot.waitExposed(window)
+    window.activateWindow()
+
+    def shown() -> object:
+        return box.currentIndex() if isinstance(box, SteadyComboBox) else box.value()
+
+    def turn() -> bool:
+        wheel = QWheelEvent(
+            QPointF(5, 5),
+            QPointF(box.mapToGlobal(QPoint(5, 5))),
+            QPoint(0, 0),
+            QPoint(0, 120),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(box, wheel)
+        return wheel.isAccepted()
+
+    before = shown()
+    box.clearFocus()
+    assert not turn()
+    assert shown() == before
+    box.setFocus()
+    qtbot.waitUntil(box.hasFocus)
+    assert turn()
+    assert shown() != before
 
 
 def test_a_number_keeps_the_focus_while_it_is_being_typed(panel: ControlsPanel, draft: Draft) -> None:

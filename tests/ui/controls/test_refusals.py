@@ -55,12 +55,16 @@ def test_one_refusal_does_not_keep_the_others_out(
     assert "bad.png" in said(panel)
 
 
-def test_a_picture_of_a_size_that_the_model_does_not_take_is_refused(
+def test_a_picture_of_a_size_that_the_model_does_not_take_is_shown_as_wrong_and_keeps_run_away(
     panel: ControlsPanel, draft: Draft, photo: Path
 ) -> None:
+    draft.set_prompt("sepia")
     drop(slot(panel, 0), files(photo))
-    assert draft.image_count == 0
-    assert "150×100" in said(panel)
+    assert draft.images[0] == photo
+    assert "150×100" in slot(panel, 0).toolTip()
+    assert "150×100" in find(panel, "run_reason").text()  # type: ignore[attr-defined]
+    assert find(panel, "run_fix").text() == "Use a Scaled Copy"  # type: ignore[attr-defined]
+    assert not find(panel, "run_button").isEnabled()
 
 
 def test_a_picture_that_another_model_cannot_take_stays_and_is_named(

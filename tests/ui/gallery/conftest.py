@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -79,3 +80,12 @@ def pool(session: Session) -> Iterator[Session]:
     yield replace(session, background=pool)
     assert pool.shut_down(5)
     pool.deleteLater()
+
+
+@pytest.fixture
+def no_system_trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A system without a Trash, whoever runs this: the folder for it cannot be made."""
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file, where a folder would have to be")
+    monkeypatch.setenv("XDG_DATA_HOME", str(blocked))
+    return tmp_path

@@ -23,13 +23,7 @@ from tests.ui.conftest import RecordingJobs
 Make = Callable[..., Job]
 
 
-@pytest.fixture(autouse=True)
-def no_system_trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A system without a Trash, whoever runs this: the folder for it cannot be made."""
-    blocked = tmp_path / "blocked"
-    blocked.write_text("a file, where a folder would have to be")
-    monkeypatch.setenv("XDG_DATA_HOME", str(blocked))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("no_system_trash")
 
 
 @pytest.fixture

@@ -2,10 +2,25 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+from PySide6.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSlider,
+    QSpinBox,
+    QToolButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from qie_desktop.ui.look import classes
@@ -109,3 +124,71 @@ def test_the_look_imports_neither_torch_nor_the_whole_of_qtawesome() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+def _check_box() -> QWidget:
+    return QCheckBox("Wait")
+
+
+def _combo_box() -> QWidget:
+    box = QComboBox()
+    box.addItem("Wait")
+    return box
+
+
+def _primary() -> QWidget:
+    button = QPushButton("Wait")
+    classes.make_primary(button)
+    return button
+
+
+def _quiet() -> QWidget:
+    button = QToolButton()
+    button.setText("Wait")
+    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    classes.make_quiet(button)
+    return button
+
+
+def _slider() -> QWidget:
+    return QSlider(Qt.Orientation.Horizontal)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: QPushButton("Wait"), _check_box, _combo_box, _primary, _quiet, _slider]
+)
+def test_keyboard_focus_is_shown_by_one_frame_alone(
+    appearance: Appearance, qtbot: QtBot, make: Callable[[], QWidget]
+) -> None:
+    del appearance
+    window = QWidget()
+    qtbot.addWidget(window)
+    row = QHBoxLayout(window)
+    widget, other = make(), QPushButton("Go on")
+    row.addWidget(widget)
+    row.addWidget(other)
+    window.show()
+    qtbot.waitExposed(window)
+    window.activateWindow()
+    widget.setFocus()
+    qtbot.waitUntil(widget.hasFocus)
+    by_pointer = widget.grab().toImage()
+    other.setFocus()
+    assert widget.grab().toImage() != by_pointer
+    # From now on the style takes the keyboard to be what moves the focus.
+    qtbot.keyClick(other, Qt.Key.Key_Backtab)
+    assert widget.hasFocus()
+    assert widget.grab().toImage() == by_pointer
+
+
+def test_fields_and_buttons_in_a_row_are_of_one_height(appearance: Appearance, qtbot: QtBot) -> None:
+    del appearance
+    window = QWidget()
+    qtbot.addWidget(window)
+    row = QHBoxLayout(window)
+    widgets = [QComboBox(), QSpinBox(), QDoubleSpinBox(), QLineEdit(), QPushButton("Go on"), _primary()]
+    for widget in widgets:
+        row.addWidget(widget)
+    window.show()
+    qtbot.waitExposed(window)
+    assert {widget.height() for widget in widgets} == {26}

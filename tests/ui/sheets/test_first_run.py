@@ -4,15 +4,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
+from qie_desktop.core.machine import this_machine
+from qie_desktop.ui.main_window import MainWindow
 from qie_desktop.ui.session import Session
 from qie_desktop.ui.sheets.first_run import FirstRunSheet
 
 Keep = Callable[[Any], Any]
 
+CARD_BUTTONS = ("starter_button", "local_button", "token_button")
 SIGNALS = ("starter_chosen", "local_chosen", "token_chosen", "skipped")
 
 
@@ -67,15 +70,31 @@ def test_return_starts(sheet: FirstRunSheet, told: list[str], qtbot: QtBot) -> N
     assert told == ["starter_chosen"]
 
 
+def test_buttons_of_the_cards_stand_on_one_line(open_window: Callable[..., MainWindow], qtbot: QtBot) -> None:
+    window = open_window()
+    window.dialogs.welcome()
+    sheet = window.findChild(FirstRunSheet)
+    assert sheet is not None
+    qtbot.waitUntil(lambda: "Looking" not in sheet.findChild(QLabel, "local_button_fact").text())
+    buttons = [sheet.findChild(QPushButton, name) for name in CARD_BUTTONS]
+    assert len({button.mapTo(sheet, QPoint()).y() for button in buttons}) == 1
+    assert len({button.height() for button in buttons}) == 1
+
+
 @pytest.mark.parametrize(
     ("memory_gb", "said"),
-    [(16, "Too large for this Mac's memory"), (24, "30.9 GB · Tight"), (64, "30.9 GB · Fits this Mac")],
+    [
+        (16, f"Too large for {this_machine()}"),
+        (24, "30.9 GB · Tight"),
+        (64, f"30.9 GB · Fits {this_machine()}"),
+    ],
 )
 def test_the_local_card_tells_size_and_fit(
     session: Session, kept: Keep, monkeypatch: pytest.MonkeyPatch, memory_gb: int, said: str
 ) -> None:
     import psutil
 
+    session.settings.set("local.device", "mps")
     memory = psutil.virtual_memory()._replace(total=memory_gb * 10**9)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
 

@@ -21,10 +21,11 @@ from qie_desktop.core.model import HubWeights
 from qie_desktop.storage.resources import resources_folder
 from qie_desktop.storage.settings import Settings
 from qie_desktop.ui.session import Session
-from qie_desktop.ui.sheets.manage_models import FIT_WORDS, ManageModelsDialog
+from qie_desktop.ui.sheets.manage_models import ManageModelsDialog
 from qie_desktop.ui.sheets.model_states import look_at_models
 from qie_desktop.ui.sheets.own_weights import WeightsRow
 from qie_desktop.ui.sheets.own_weights_check import check_checkpoint, check_transformer
+from qie_desktop.ui.sheets.wording import capitalised
 from tests.ui.sheets.conftest import HeldBackground
 
 Keep = Callable[[Any], Any]
@@ -77,7 +78,7 @@ def in_hub(cache: Path, repo: str, source: Path | None = None) -> Path:
 
 
 def test_every_quantisation_of_the_catalogue_is_told_with_size_quality_fit_and_state(
-    dialog: ManageModelsDialog,
+    session: Session, dialog: ManageModelsDialog
 ) -> None:
     shown = texts(dialog)
 
@@ -92,7 +93,9 @@ def test_every_quantisation_of_the_catalogue_is_told_with_size_quality_fit_and_s
             assert state is not None
             assert state.text() == "Not installed"
     assert {"7.1 GB", "13.1 GB", "14.3 GB", "21.8 GB"} <= set(shown)
-    assert sum(text in {words for words, _ in FIT_WORDS.values()} for text in shown) == 4
+    needs = look_at_models(session.folder, session.settings)[0].quantisations
+    for quantisation in needs:
+        assert shown.count(capitalised(quantisation.need.fit_text)) >= 1
 
 
 def test_what_is_in_the_hubs_cache_is_installed(session: Session, kept: Keep) -> None:
@@ -135,7 +138,8 @@ def test_the_best_choice_is_the_default_where_it_fits(
     memory = psutil.virtual_memory()._replace(total=memory_gb * 10**9)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
 
-    state = look_at_models(session.folder)[0]
+    session.settings.set("local.device", "mps")
+    state = look_at_models(session.folder, session.settings)[0]
 
     assert (state.recommended.name if state.recommended else None) == recommended
     if recommended is None:

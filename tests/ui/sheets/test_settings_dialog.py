@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QPushButton, QSpinBox, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QSpinBox,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from qie_desktop.core.errors import StorageError
@@ -217,3 +226,28 @@ def test_it_can_be_used_in_a_small_window(dialog: SettingsDialog) -> None:
 
     assert dialog.width() <= 1000
     assert dialog.height() <= 600
+
+
+def test_the_window_is_as_high_as_its_page_needs(session: Session, kept: Keep, qtbot: QtBot) -> None:
+    dialog = kept(SettingsDialog(session))
+    dialog.show()
+    qtbot.waitExposed(dialog)
+    heights: set[int] = set()
+    for name in ("general_page", "local_page", "general_page", "cloud_page"):
+        dialog.show_page(name)
+        page = dialog.findChild(QWidget, name)
+        area = next(each for each in dialog.findChildren(QScrollArea) if each.isVisible())
+        qtbot.waitUntil(lambda area=area: area.verticalScrollBar().maximum() == 0 or dialog.height() >= 660)
+        assert page.isVisible()
+        heights.add(dialog.height())
+    assert len(heights) == 3
+
+
+def test_no_page_has_the_focus_at_first(session: Session, kept: Keep, qtbot: QtBot) -> None:
+    dialog = kept(SettingsDialog(session))
+    dialog.show()
+    qtbot.waitExposed(dialog)
+    dialog.activateWindow()
+    qtbot.waitUntil(dialog.hasFocus)
+    qtbot.keyClick(dialog, Qt.Key.Key_Tab)
+    assert dialog.focusWidget().objectName() == "general_page_tab"

@@ -147,7 +147,7 @@ def test_without_a_way_to_check_there_is_no_button_for_it(
 def test_a_check_says_what_the_provider_says(
     session: Session, keychain: MemoryKeychain, kept: Keep, qtbot: QtBot, known: bool
 ) -> None:
-    def check() -> str:
+    def check(_typed: str) -> str:
         if not known:
             raise CredentialsMissing("Replicate does not know this token.", "Make a new one.")
         return "Replicate knows you as ada."

@@ -152,6 +152,16 @@ def big_jpeg(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def big_png_with_alpha(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, and behind it what is behind it."""
+    path = tmp_path_factory.mktemp("big") / "alpha.png"
+    made = Image.linear_gradient("L").resize(BIG).convert("RGB")
+    made.putalpha(Image.radial_gradient("L").resize(BIG))
+    made.save(path, compress_level=1)
+    return path
+
+
+@pytest.fixture(scope="session")
 def big_png(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """50 megapixels in a format that can only be decoded whole."""
     path = tmp_path_factory.mktemp("big") / "big.png"

@@ -276,3 +276,46 @@ def test_other_events_are_left_to_others(canvas: Canvas) -> None:
     assert not canvas.navigation.eventFilter(canvas, event)
     wheel(canvas, QPointF(5, 5), 1, CONTROL)
     assert canvas.view is None
+
+
+@pytest.mark.parametrize("shown", ["picture", "nothing"])
+@pytest.mark.parametrize("reason", ["TabFocusReason", "BacktabFocusReason"])
+def test_focus_that_the_keyboard_brings_is_seen(
+    request: pytest.FixtureRequest, panel: ViewerPanel, canvas: Canvas, qtbot: QtBot, shown: str, reason: str
+) -> None:
+    if shown == "picture":
+        request.getfixturevalue("large")
+        panel.zoom_in()
+        panel.zoom_in()
+    else:
+        panel.show_input(Path("no such file"))
+        canvas.show_note("")
+    canvas.setFocus(Qt.FocusReason.MouseFocusReason)
+    qtbot.waitUntil(canvas.hasFocus)
+    calm = pixels_of(canvas.grab().toImage())
+    canvas.clearFocus()
+    canvas.setFocus(Qt.FocusReason[reason])
+    ringed = pixels_of(canvas.grab().toImage())
+    changed = (ringed != calm).any(axis=2)
+    assert changed[:2].all()
+    assert changed[-2:].all()
+    assert changed[:, :2].all()
+    assert changed[:, -2:].all()
+    assert not changed[3:-3, 3:-3].any()
+    canvas.clearFocus()
+    assert (pixels_of(canvas.grab().toImage()) == calm).all()
+
+
+def test_focus_is_seen_still_after_another_window_was_in_front(
+    large: Path, canvas: Canvas, qtbot: QtBot
+) -> None:
+    del large
+    canvas.setFocus()
+    qtbot.waitUntil(canvas.hasFocus)
+    canvas.clearFocus()
+    canvas.setFocus(Qt.FocusReason.TabFocusReason)
+    ringed = canvas.grab().toImage()
+    canvas.clearFocus()
+    assert canvas.grab().toImage() != ringed
+    canvas.setFocus(Qt.FocusReason.ActiveWindowFocusReason)
+    assert canvas.grab().toImage() == ringed

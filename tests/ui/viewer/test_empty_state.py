@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -40,66 +37,15 @@ def test_what_to_do_depends_on_the_kind_of_model(
         assert label.height() >= label.heightForWidth(label.width())
 
 
-def drop(empty: EmptyState, mime: QMimeData) -> bool:
-    enter = QDragEnterEvent(
-        QPoint(50, 50),
-        Qt.DropAction.CopyAction,
-        mime,
-        Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
-    )
-    QApplication.sendEvent(empty, enter)
-    event = QDropEvent(
-        QPointF(50, 50),
-        Qt.DropAction.CopyAction,
-        mime,
-        Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
-    )
-    QApplication.sendEvent(empty, event)
-    assert enter.isAccepted() == event.isAccepted()
-    return event.isAccepted()
-
-
-def test_files_dropped_on_it_are_handed_over_in_their_order(
-    panel: ViewerPanel, empty: EmptyState, tmp_path: Path, noise: Path, qtbot: QtBot
+@pytest.mark.parametrize(("kind", "lights"), [(ModelKind.EDIT, True), (ModelKind.GENERATE, False)])
+def test_it_lights_up_for_a_drag_where_the_model_takes_images(
+    panel: ViewerPanel, empty: EmptyState, kind: ModelKind, lights: bool
 ) -> None:
-    mime = QMimeData()
-    mime.setUrls([QUrl.fromLocalFile(str(noise)), QUrl.fromLocalFile(str(tmp_path))])
-    with qtbot.waitSignal(panel.files_dropped) as dropped:
-        assert drop(empty, mime)
-    assert dropped.args == [[noise, tmp_path]]
-
-
-@pytest.mark.parametrize("what", ["text", "web"])
-def test_anything_else_dropped_on_it_is_left_to_the_window(
-    panel: ViewerPanel, empty: EmptyState, what: str
-) -> None:
-    dropped: list[object] = []
-    panel.files_dropped.connect(dropped.append)
-    mime = QMimeData()
-    if what == "text":
-        mime.setText("hello")
-    else:
-        mime.setUrls([QUrl("https://example.com/cat.jpg")])
-    assert not drop(empty, mime)
-    assert not dropped
-
-
-def test_it_lights_up_while_files_are_over_it(empty: EmptyState, noise: Path) -> None:
+    panel.invite(kind)
     calm = empty.grab().toImage()
-    mime = QMimeData()
-    mime.setUrls([QUrl.fromLocalFile(str(noise))])
-    enter = QDragEnterEvent(
-        QPoint(9, 9),
-        Qt.DropAction.CopyAction,
-        mime,
-        Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
-    )
-    QApplication.sendEvent(empty, enter)
-    assert empty.grab().toImage() != calm
-    QApplication.sendEvent(empty, QDragLeaveEvent())
+    panel.set_lit(True)
+    assert (empty.grab().toImage() != calm) == lights
+    panel.set_lit(False)
     assert empty.grab().toImage() == calm
 
 

@@ -57,7 +57,7 @@ class Watchdog(QObject):
         self._clock.restart()
 
 
-@pytest.mark.parametrize("name", ["big_jpeg", "big_png"])
+@pytest.mark.parametrize("name", ["big_jpeg", "big_png", "big_png_with_alpha"])
 def test_the_window_does_not_halt_while_50_megapixels_are_opened(
     threaded: ViewerPanel, name: str, request: pytest.FixtureRequest, qtbot: QtBot
 ) -> None:

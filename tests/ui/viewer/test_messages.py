@@ -20,6 +20,7 @@ from qie_desktop.core.events import Failed
 from qie_desktop.core.job import Job, JobState
 from qie_desktop.storage.job_store import JobStore
 from qie_desktop.ui.viewer.message_bar import Kind, Message, MessageBar
+from qie_desktop.ui.viewer.messages import message_of
 from qie_desktop.ui.viewer.panel import ViewerPanel
 from qie_desktop.ui.viewer.remedies import REMEDIES, RETRY, remedies_for
 from tests.ui.conftest import RecordingJobs
@@ -188,6 +189,22 @@ def test_every_failure_of_a_job_offers_something_but_for_those_that_words_alone_
     offered = remedies_for(error.code, can_retry=True)
     assert bool(offered) == (REMEDIES.get(error.code, RETRY) is not None)
     assert len(offered) == len(set(offered)) <= 2
+
+
+def test_hint_that_names_the_command_line_is_said_otherwise() -> None:
+    full = errors.DiskFull(
+        "There is no room left.", "Make room, for example with `qie cleanup`, and try again."
+    )
+    assert message_of(full.info()).hint == "Make room on the disk, and try again."
+    held_back = errors.SpendingCapReached("This would bring it above the cap.", "Run it with --yes.")
+    assert message_of(held_back.info()).hint == ""
+
+
+def test_long_message_has_its_first_sentence_as_the_title() -> None:
+    refused = errors.ContentRefused("The checker refused this. It was flagged. (E005)", "Word it anew.")
+    message = message_of(refused.info())
+    assert message.title == "The checker refused this."
+    assert message.hint == "It was flagged. (E005) Word it anew."
 
 
 def test_an_unknown_error_can_be_retried() -> None:

@@ -16,7 +16,7 @@ from qie_desktop.core.events import JobEvent, OutputSaved, Phase, PhaseName, Ste
 from qie_desktop.core.job import Job
 from qie_desktop.services.run_job import run_job
 from qie_desktop.storage.job_store import JobStore
-from qie_desktop.ui.viewer.panel import ViewerPanel
+from qie_desktop.ui.viewer.panel import LEAST_WIDTH, ViewerPanel
 from qie_desktop.ui.viewer.progress_words import duration
 from tests.services.engines import Inverting
 from tests.ui.conftest import RecordingJobs
@@ -80,6 +80,68 @@ def test_it_says_the_phase_the_step_and_the_seconds_left(
     assert strip.bar.accessibleDescription() == strip.label.text()
     jobs.tell(OutputSaved(job.job_id, 0, job.request.inputs[0]))
     assert strip.label.text() == "Denoising 5 of 8 · 12 s left"
+
+
+@pytest.mark.parametrize("width", [LEAST_WIDTH, 438, 640, 1200])
+@pytest.mark.parametrize("waiting", [0, 1, 12])
+@pytest.mark.parametrize("seconds_left", [None, 12.3, 3599.0, 3900.0])
+def test_step_and_time_left_are_never_cut_off(
+    panel: ViewerPanel,
+    strip: Strip,
+    jobs: RecordingJobs,
+    make: Callable[..., Job],
+    qtbot: QtBot,
+    width: int,
+    waiting: int,
+    seconds_left: float | None,
+) -> None:
+    for _ in range(1 + waiting):
+        jobs.begin(make())
+    panel.resize(width, 520)
+    qtbot.waitUntil(lambda: strip.strip.width() == width)
+    for job_id in jobs.ids[:1]:
+        jobs.tell(Step(job_id, 28, 40, seconds_left))
+    qtbot.waitUntil(lambda: strip.cancel.geometry().right() <= width)
+    strip.strip.layout().activate()
+    words = strip.label.text()
+    assert "28" in words
+    assert "40" in words
+    assert seconds_left is None or duration(seconds_left) in words
+    for label in (strip.label, strip.queue):
+        assert not label.isVisible() or label.width() >= label.fontMetrics().horizontalAdvance(label.text())
+    assert strip.bar.width() >= 56
+    assert strip.label.toolTip().startswith("Denoising 28 of 40")
+
+
+def test_words_follow_the_room_that_there_is(
+    panel: ViewerPanel, strip: Strip, jobs: RecordingJobs, make: Callable[..., Job], qtbot: QtBot
+) -> None:
+    jobs.begin(make())
+    jobs.tell(Phase(jobs.ids[0], PhaseName.LOADING, detail="engine"))
+    assert strip.label.text() == "Starting the local engine"
+    panel.resize(LEAST_WIDTH, 520)
+    qtbot.waitUntil(lambda: strip.label.text() == "Starting")
+    panel.resize(900, 520)
+    qtbot.waitUntil(lambda: strip.label.text() == "Starting the local engine")
+
+
+@pytest.mark.parametrize(
+    ("name", "detail", "words"),
+    [
+        (PhaseName.LOADING, "engine", "Starting the local engine"),
+        (PhaseName.LOADING, "transformer", "Loading the model"),
+        (PhaseName.LOADING, "text encoder", "Loading the text encoder"),
+        (PhaseName.ENCODING, "prompt", "Reading the prompt"),
+        (PhaseName.ENCODING, "pictures", "Reading the pictures"),
+        (PhaseName.UPLOADING, "2 of 3", "Uploading 2 of 3"),
+    ],
+)
+def test_what_a_stage_is_about_is_said_as_a_person_would(
+    strip: Strip, jobs: RecordingJobs, make: Callable[..., Job], name: PhaseName, detail: str, words: str
+) -> None:
+    jobs.begin(make())
+    jobs.tell(Phase(jobs.ids[0], name, detail=detail))
+    assert strip.label.text() == words
 
 
 def test_every_phase_has_words_of_its_own(
