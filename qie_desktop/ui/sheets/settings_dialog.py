@@ -101,11 +101,12 @@ class SettingsDialog(QDialog):
     def _fit_page(self) -> None:
         """Be as high as the page needs, as far as the screen goes; beyond that it scrolls."""
         area = self._stack.currentWidget()
-        if not isinstance(area, QScrollArea):
+        page = area.widget() if isinstance(area, QScrollArea) else None
+        if not isinstance(area, QScrollArea) or page is None:
             return
         # Beside the scroll bar, which may be there still: it goes only where nothing is lost by that.
         width = self.width() - area.verticalScrollBar().sizeHint().width()
-        needed = self.height() - self._stack.height() + area.widget().heightForWidth(width)
+        needed = self.height() - self._stack.height() + page.heightForWidth(width)
         most = min(_MOST, self.screen().availableGeometry().height() - _BESIDE)
         self.resize(self.width(), min(needed, most))
 
