@@ -8,7 +8,6 @@ from __future__ import annotations
 import platform
 import sys
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +63,8 @@ def computing_device(preference: str) -> str:
 
 
 def _is_built_for_the_cpu() -> bool:
+    from importlib import metadata  # noqa: PLC0415 - imports a good deal itself, and the window comes first
+
     try:
         return metadata.version("torch").endswith("+cpu")
     except metadata.PackageNotFoundError:

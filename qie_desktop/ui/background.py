@@ -7,11 +7,12 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import shiboken6
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from qie_desktop.core.errors import InternalError, QieError
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
+
+_SLICE_S = 0.008
+"""For how long results are delivered before the window has another turn."""
 
 
 class BackgroundPool(QObject):
@@ -46,6 +50,10 @@ class BackgroundPool(QObject):
         self._held = False
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._results: deque[Callable[[], None]] = deque()
+        # A timer rather than an event for each: input and painting come in between.
+        self._deliver = QTimer(self, singleShot=True, interval=0)
+        self._deliver.timeout.connect(self._on_deliver)
         self._settled.connect(self._on_settled, Qt.ConnectionType.QueuedConnection)
 
     def run(
@@ -72,6 +80,8 @@ class BackgroundPool(QObject):
     def shut_down(self, timeout_s: float = 0.0) -> bool:
         """Drop what waits, deliver nothing more, and return whether all threads have ended in time."""
         self._open = False
+        self._deliver.stop()
+        self._results.clear()
         with contextlib.suppress(queue.Empty):
             while True:
                 self._work.get_nowait()
@@ -115,15 +125,26 @@ class BackgroundPool(QObject):
     def _settle(self, callback: Callable[[T], None], value: T) -> None:
         # The pool itself may be gone by now: the threads do not keep it alive.
         if self._open and shiboken6.isValid(self):
-            self._settled.emit(partial(_deliver, callback, value))
+            self._settled.emit(partial(_call_back, callback, value))
 
     @Slot(object)
     def _on_settled(self, call: object) -> None:
         if self._open:
-            cast("Callable[[], None]", call)()
+            self._results.append(cast("Callable[[], None]", call))
+            if not self._deliver.isActive():
+                self._deliver.start()
+
+    @Slot()
+    def _on_deliver(self) -> None:
+        """Call back for a while, in order; for the rest after whatever else waits."""
+        end = time.monotonic() + _SLICE_S
+        while self._results and time.monotonic() < end:
+            self._results.popleft()()
+        if self._results and self._open:
+            self._deliver.start()
 
 
-def _deliver(callback: Callable[[T], None], value: T) -> None:
+def _call_back(callback: Callable[[T], None], value: T) -> None:
     """Call back, unless the object that the callback belongs to has been deleted."""
     owner: object = getattr(callback, "__self__", None)
     if not isinstance(owner, QObject) or shiboken6.isValid(owner):

@@ -80,12 +80,11 @@ class Commands(QObject):
     def _facts(self) -> set[Fact]:
         window = self._window
         active = window.session.jobs.active()
-        job, gallery = window.viewer.shown_job(), window.gallery.selected()
-        has_output = window.viewer.current_output_path() is not None
+        gallery = window.gallery.selected()
         holds = {
             Fact.CAN_RUN: window.draft.problem() is None,
             Fact.JOB_ACTIVE: bool(active),
-            Fact.PICTURE_SHOWN: has_output or job is not None or window.draft.image_count > 0,
+            Fact.PICTURE_SHOWN: window.viewer.shows_something(),
             Fact.OUTPUT_SHOWN: bool(gallery) and any(index >= 0 for _, index in gallery),
             Fact.JOB_SHOWN: bool(gallery),
             Fact.JOB_OVER: any(job_id not in active for job_id, _ in gallery),

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from qie_desktop.core.catalogue import CATALOGUE
 from qie_desktop.core.errors import QieError
+from qie_desktop.core.events import Phase, Step
 from qie_desktop.core.job import Job, JobState
 from qie_desktop.core.model import EmbeddedWeights, Place
 from qie_desktop.storage.resources import resources_folder
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from PySide6.QtCore import QMimeData
     from PySide6.QtWidgets import QWidget
 
+    from qie_desktop.core.events import JobEvent
     from qie_desktop.ui.controls.panel import ControlsPanel
     from qie_desktop.ui.dialogs import Dialogs
     from qie_desktop.ui.draft import Draft
@@ -125,7 +127,7 @@ class Desk(QObject):
         jobs = self._session.jobs
         jobs.submitted.connect(self._on_submitted)
         jobs.told.connect(self._on_told)
-        jobs.ended.connect(self._on_told)
+        jobs.ended.connect(self.changed)
         draft = self._draft
         draft.model_changed.connect(self._on_model_changed)
         draft.images_changed.connect(self._on_images_changed)
@@ -161,9 +163,11 @@ class Desk(QObject):
             self._viewer.show_job(job)
         self.changed.emit()
 
-    @Slot()
-    def _on_told(self) -> None:
-        self.changed.emit()
+    @Slot(object)
+    def _on_told(self, event: JobEvent) -> None:
+        # No action depends on how far a job is.
+        if not isinstance(event, (Phase, Step)):
+            self.changed.emit()
 
     @Slot()
     def _on_model_changed(self) -> None:

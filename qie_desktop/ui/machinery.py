@@ -116,11 +116,12 @@ class Machinery(QObject):
             return self._room
 
     def _make_worker(self) -> EngineWorker:
-        from qie_desktop.ui.engine_loading import load_local_engine  # noqa: PLC0415
+        from qie_desktop.ui.engine_loading import load_cloud_engine, load_local_engine  # noqa: PLC0415
         from qie_desktop.ui.worker import EngineWorker  # noqa: PLC0415
 
         engines = self._engine_room().engines
-        self._worker = EngineWorker(self._store, engines, self._max_cloud_jobs, load_local_engine)
+        load = {Place.LOCAL: load_local_engine, Place.CLOUD: load_cloud_engine}
+        self._worker = EngineWorker(self._store, engines, self._max_cloud_jobs, load)
         return self._worker
 
     def _max_cloud_jobs(self) -> int:

@@ -21,7 +21,6 @@ from qie_desktop.core.errors import (
     UnknownModel,
 )
 from qie_desktop.core.job import JobState
-from qie_desktop.services.keeping import rule_of
 from qie_desktop.services.model_choice import choose_model
 from qie_desktop.services.recovery import recover
 from qie_desktop.ui.viewer.message_bar import Kind, Message
@@ -94,6 +93,8 @@ class Startup(QObject):
         runner = self._window.machinery.runner
         runner.announce_ended(found.over)
         runner.resume(found.runnable)
+        from qie_desktop.services.keeping import rule_of  # noqa: PLC0415 - not before the window is painted
+
         rule = rule_of(self._window.session.settings)
         if rule is not None:
             self._window.gallery.tidy(rule, frozenset(job.job_id for job in found.runnable))

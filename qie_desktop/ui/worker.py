@@ -73,8 +73,8 @@ class EngineWorker(QObject):
     """Runs jobs: one local one at a time, some cloud ones side by side, the rest in their order.
 
     Lives in its own thread, which starts with the first job. Every method may be called from any thread and
-    returns at once. `max_cloud_jobs` is asked each time there may be room for one more; `load_local` is
-    called once, on a thread of its own, before the first local job.
+    returns at once. `max_cloud_jobs` is asked each time there may be room for one more; what `load` has for
+    a place is called once, on a thread of its own, before the first job there.
     """
 
     told = Signal(object)
@@ -89,15 +89,15 @@ class EngineWorker(QObject):
         store: JobStore,
         engines: Mapping[Place, Engine],
         max_cloud_jobs: Callable[[], int],
-        load_local: Callable[[], None] | None = None,
+        load: Mapping[Place, Callable[[], None]] | None = None,
     ) -> None:
         super().__init__()
         self._store = store
         self._engines = engines
         self._retired: list[Engine] = []
         self._max_cloud_jobs = max_cloud_jobs
-        self._load_local = load_local
-        self._loading: asyncio.Future[None] | None = None
+        self._load = load or {}
+        self._loading: dict[Place, asyncio.Future[None]] = {}
         self._lock = threading.Lock()
         self._tickets: dict[str, _Ticket] = {}
         self._inbox: deque[_Ticket] = deque()
@@ -205,8 +205,7 @@ class EngineWorker(QObject):
     async def _run(self, ticket: _Ticket) -> None:
         job = ticket.job
         try:
-            if ticket.place is Place.LOCAL:
-                await self._local_engine_loaded(ticket)
+            await self._engine_loaded(ticket)
             job = await run_job(job, self._store, self._engines[ticket.place], self.told.emit, ticket.cancel)
         except asyncio.CancelledError:
             # The program ends: how the job ended stands on disk.
@@ -219,21 +218,24 @@ class EngineWorker(QObject):
         if self._changed is not None:
             self._changed.set()
 
-    async def _local_engine_loaded(self, ticket: _Ticket) -> None:
-        """Wait until what the first local job needs is loaded, or until the job is cancelled."""
-        if self._load_local is None or ticket.cancel.cancelled:
+    async def _engine_loaded(self, ticket: _Ticket) -> None:
+        """Wait until what the first job of a place needs is loaded, or until the job is cancelled."""
+        load = self._load.get(ticket.place)
+        if load is None or ticket.cancel.cancelled:
             return
-        if self._loading is None:
-            loading = asyncio.get_running_loop().run_in_executor(None, self._load_local)
-            self._loading = asyncio.ensure_future(loading)
-        if not self._loading.done():
+        if ticket.place not in self._loading:
+            begun = asyncio.get_running_loop().run_in_executor(None, load)
+            self._loading[ticket.place] = asyncio.ensure_future(begun)
+        loading = self._loading[ticket.place]
+        if not loading.done() and ticket.place is Place.LOCAL:
+            # The other takes no time that is worth a word.
             self.told.emit(Phase(ticket.job.job_id, PhaseName.LOADING, detail="engine"))
-        while not self._loading.done() and not ticket.cancel.cancelled:
-            await asyncio.wait([self._loading], timeout=_LOOK_S)
-        if self._loading.done():
+        while not loading.done() and not ticket.cancel.cancelled:
+            await asyncio.wait([loading], timeout=_LOOK_S)
+        if loading.done():
             # What is missing is told by the engine itself, as the error of its job.
             with contextlib.suppress(ImportError):
-                self._loading.result()
+                loading.result()
 
     async def _wind_up(self, waiting: list[_Ticket]) -> None:
         waiting = [*waiting, *self._inbox]

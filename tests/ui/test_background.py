@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
-from PySide6.QtCore import QObject, QThread
+from PySide6.QtCore import QObject, QThread, QTimer
 from pytestqt.qtbot import QtBot
 
 from qie_desktop.core.errors import DiskFull, InternalError, QieError
@@ -101,3 +103,29 @@ def test_held_pool_begins_when_it_is_released_and_in_order(qtbot: QtBot) -> None
     pool.release()
     qtbot.waitUntil(lambda: receiver.results == [0, 1, 2])
     assert pool.shut_down(5)
+
+
+def test_many_results_at_once_leave_turns_to_the_window(qtbot: QtBot, pool: BackgroundPool) -> None:
+    taken: list[int] = []
+    turns = [0]
+
+    def take(number: int) -> None:
+        end = time.thread_time() + 0.004
+        while time.thread_time() < end:
+            pass
+        taken.append(number)
+
+    def note_turn() -> None:
+        turns[0] += bool(taken)
+
+    timer = QTimer(interval=0)
+    timer.timeout.connect(note_turn)
+    for number in range(40):
+        pool.run(partial(int, number), take)
+    # All of them are there before the first is taken.
+    time.sleep(0.1)
+    timer.start()
+    qtbot.waitUntil(lambda: len(taken) == 40)
+    timer.stop()
+    assert sorted(taken) == list(range(40))
+    assert turns[0] >= 10

@@ -120,7 +120,8 @@ def test_local_engine_is_loaded_once_and_said_to_be(
     qtbot: QtBot, store: JobStore, settings: Settings, local: Bench, request_for: Callable[..., Request]
 ) -> None:
     loads: list[int] = []
-    worker = EngineWorker(store, {Place.LOCAL: local}, lambda: 1, lambda: loads.append(threading.get_ident()))
+    load = {Place.LOCAL: lambda: loads.append(threading.get_ident())}
+    worker = EngineWorker(store, {Place.LOCAL: local}, lambda: 1, load)
     runner = JobRunner(store, settings, lambda _spec, _request: None, lambda: worker)
     ear = Ear(runner)
     for _ in range(2):
@@ -140,7 +141,7 @@ def test_job_can_be_cancelled_while_the_local_engine_is_being_loaded(
     qtbot: QtBot, store: JobStore, settings: Settings, local: Bench, request_for: Callable[..., Request]
 ) -> None:
     gate = threading.Event()
-    worker = EngineWorker(store, {Place.LOCAL: local}, lambda: 1, lambda: gate.wait(10))
+    worker = EngineWorker(store, {Place.LOCAL: local}, lambda: 1, {Place.LOCAL: lambda: gate.wait(10)})
     runner = JobRunner(store, settings, lambda _spec, _request: None, lambda: worker)
     ear = Ear(runner)
     runner.submit(request_for())

@@ -109,6 +109,17 @@ def test_zoom_is_told_only_while_a_picture_is_shown(
         qtbot.waitUntil(lambda: zoom.text() == "–")
 
 
+def test_picture_can_be_zoomed_although_the_model_takes_none(
+    qtbot: QtBot, open_window: OpenWindow, photo: Path
+) -> None:
+    window = open_window([photo])
+    qtbot.waitUntil(lambda: window.draft.image_count == 1)
+    window.draft.set_model("hunyuan-image-3")
+    assert window.viewer.shows_something()
+    assert window.actions_table["fit"].isEnabled()
+    qtbot.waitUntil(lambda: window.findChild(QToolButton, "zoom_label").text().endswith("%"))
+
+
 def test_quick_switch_changes_the_model_and_is_checked(open_window: OpenWindow) -> None:
     window = open_window()
     action = window.actions_table["model:qwen-image"]

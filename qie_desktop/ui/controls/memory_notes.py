@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qie_desktop.core.model import HubWeights
-from qie_desktop.services.machine_memory import memory_needs
 
 if TYPE_CHECKING:
     from qie_desktop.core.model import ModelSpec
@@ -24,5 +23,7 @@ def memory_notes(
     names = {choice.value for choice in parameter.choices}
     if not isinstance(weights, HubWeights) or not names or not names <= dict(weights.gguf_gb).keys():
         return {}
+    from qie_desktop.services.machine_memory import memory_needs  # noqa: PLC0415 - of a local model alone
+
     needs = memory_needs(weights, device, total_bytes)
     return {need.quantisation: need.fit_text for need in needs if need.quantisation in names}

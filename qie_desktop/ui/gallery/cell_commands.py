@@ -9,12 +9,10 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication, QImage, QImageReader
 
 from qie_desktop.core.errors import ImageDamaged, JobNotFound, QieError
-from qie_desktop.services.keeping import FOREVER, KEEP_SETTING
 from qie_desktop.storage.job_files import index_of
 from qie_desktop.storage.job_metadata import METADATA_NAME
 from qie_desktop.ui.gallery.gallery_actions import GalleryAction
 from qie_desktop.ui.gallery.revealing import show_in_finder
-from qie_desktop.ui.sheets.settings_writer import SettingsWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,7 +52,6 @@ class CellCommands(QObject):
         self._notice = notice
         self._trash = trash
         self._saver = saver
-        self._writer = SettingsWriter(session, self)
         self._doing: dict[GalleryAction, Callable[[Selection], None]] = {
             GalleryAction.SAVE_AS: self.save,
             GalleryAction.SAVE_ALL: self.save_all,
@@ -70,7 +67,6 @@ class CellCommands(QObject):
         trash.brought_back.connect(self._on_brought_back)
         trash.failed.connect(notice.complain)
         trash.rule_regretted.connect(self._on_rule_regretted)
-        self._writer.failed.connect(notice.complain)
 
     def perform(self, action: GalleryAction, selection: Selection) -> bool:
         """Carry out a command; return False for one that is for others to carry out."""
@@ -164,7 +160,12 @@ class CellCommands(QObject):
 
     def _on_rule_regretted(self) -> None:
         """Keep everything from now on: else the next start would take again what has been brought back."""
-        self._writer.put(KEEP_SETTING, FOREVER)
+        from qie_desktop.services.keeping import FOREVER, KEEP_SETTING  # noqa: PLC0415 - hardly ever
+        from qie_desktop.ui.sheets.settings_writer import SettingsWriter  # noqa: PLC0415 - the same
+
+        writer = SettingsWriter(self._session, self)
+        writer.failed.connect(self._notice.complain)
+        writer.put(KEEP_SETTING, FOREVER)
 
     def _on_brought_back(self, jobs: list[Job]) -> None:
         for job in jobs:

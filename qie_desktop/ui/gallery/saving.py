@@ -15,7 +15,6 @@ from qie_desktop.core.errors import JobNotFound, QieError
 from qie_desktop.imaging.embedding import encode, format_for
 from qie_desktop.imaging.fitting import with_alpha
 from qie_desktop.imaging.opening import open_picture
-from qie_desktop.services.keeping import note_saved
 from qie_desktop.storage import atomic
 from qie_desktop.storage.job_files import index_of
 from qie_desktop.ui.gallery.late_answers import if_alive
@@ -181,6 +180,8 @@ def _write_all(store: JobStore, outputs: tuple[Key, ...], folder: Path, suffix: 
 
 
 def _note_saved(store: JobStore, job: Job, index: int) -> None:
+    from qie_desktop.services.keeping import note_saved  # noqa: PLC0415 - not before the window is painted
+
     note_saved(store, job.job_id, index_of(job.outputs[index].name))
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from qie_desktop.core.errors import JobDamaged, JobNotFound, JobStateError, QieError
-from qie_desktop.services.keeping import no_longer_kept
 from qie_desktop.ui.gallery.job_facts import facts_of
 from qie_desktop.ui.gallery.late_answers import if_alive
 from qie_desktop.ui.gallery.trash_can import (
@@ -135,6 +134,8 @@ class Trash(QObject):
 def _tidy(
     store: JobStore, rule: KeepRule, spared: frozenset[str], system: Callable[[Path], Path | None]
 ) -> TrashedJobs:
+    from qie_desktop.services.keeping import no_longer_kept  # noqa: PLC0415 - not before the window is painted
+
     jobs = [facts_of(job) for job in no_longer_kept(store, rule) if job.job_id not in spared]
     return _move(store, tuple(jobs), system, rule)
 

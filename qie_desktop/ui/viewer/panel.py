@@ -119,6 +119,10 @@ class ViewerPanel(QWidget):
         """Return the job that is shown."""
         return self._subject.job
 
+    def shows_something(self) -> bool:
+        """Return whether a job or a picture is shown, and not what to do first."""
+        return self._subject != Subject()
+
     def current_output_path(self) -> Path | None:
         """Return the file of the output that is shown, or None where it is no output."""
         return self._subject.output_path(self._session.store)
