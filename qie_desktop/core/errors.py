@@ -38,7 +38,8 @@ QieError                          failed (exit 1)
 ├── InternalError                 anything unforeseen, worded for a person
 └── JobInterrupted                the program ended while the job ran
 
-Cancelling is an outcome, not an error: see `qie_desktop.core.cancel`.
+Those of the cloud and its costs are written in `qie_desktop.core.cloud_errors`. Cancelling is an outcome,
+not an error: see `qie_desktop.core.cancel`.
 """
 
 from __future__ import annotations
@@ -165,12 +166,6 @@ class CredentialsMissing(NotReady):
     code = "credentials_missing"
 
 
-class CredentialsRefused(NotReady):
-    """The provider does not accept the token."""
-
-    code = "credentials_refused"
-
-
 class ModelNotInstalled(NotReady):
     """The weights of this model are not on this machine.
 
@@ -228,48 +223,6 @@ class NonFiniteLatents(EngineError):
     """The latents hold NaN or infinity: the picture would be black."""
 
     code = "non_finite_latents"
-
-
-class ProviderUnreachable(EngineError):
-    """No connection to the provider came about; nothing was sent."""
-
-    code = "provider_unreachable"
-
-
-class OutcomeUnknown(EngineError):
-    """A prediction may have been made, and paid for, but it cannot be found: the person decides."""
-
-    code = "outcome_unknown"
-
-
-class ProviderError(EngineError):
-    """The provider did not come through."""
-
-    code = "provider_failed"
-
-
-class PaymentRequired(ProviderError):
-    """The account at the provider has no credit."""
-
-    code = "payment_required"
-
-
-class ContentRefused(ProviderError):
-    """The provider's safety checker refused the prompt or a picture."""
-
-    code = "content_refused"
-
-
-class ResultExpired(ProviderError):
-    """The provider has deleted the result."""
-
-    code = "result_expired"
-
-
-class SpendingCapReached(QieError):
-    """The job would bring the month's spending above the cap in the settings."""
-
-    code = "spending_cap"
 
 
 class StorageError(QieError):

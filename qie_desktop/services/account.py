@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qie_desktop.core.errors import CredentialsMissing, CredentialsRefused
+from qie_desktop.core.cloud_errors import CredentialsRefused
+from qie_desktop.core.errors import CredentialsMissing
 from qie_desktop.storage.secrets import is_token
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qie_desktop.core.catalogue import CATALOGUE
-from qie_desktop.core.errors import SpendingCapReached
+from qie_desktop.core.cloud_errors import SpendingCapReached
 from qie_desktop.core.job import JobState, now
 from qie_desktop.storage.ledger import Ledger, Spending
 

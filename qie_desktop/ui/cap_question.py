@@ -12,7 +12,7 @@ from qie_desktop.ui.question import ask, new_question
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
-    from qie_desktop.core.errors import SpendingCapReached
+    from qie_desktop.core.cloud_errors import SpendingCapReached
     from qie_desktop.ui.job_runner import JobRunner
 
 _EXPLAINED = "Prices are estimates; what is queued and running is counted. Nothing has been sent yet."

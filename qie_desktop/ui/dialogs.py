@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import QObject, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
 
-from qie_desktop.core import errors
+from qie_desktop.core import cloud_errors, errors
 from qie_desktop.engines.replicate.refusals import BILLING_PAGE
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ class Dialogs(QObject):
         self._open: dict[str, QDialog] = {}
         self._helps: Final[dict[str, Callable[[], None]]] = {
             errors.CredentialsMissing.code: self.ask_token,
-            errors.CredentialsRefused.code: self.replace_token,
-            errors.PaymentRequired.code: partial(_open_page, BILLING_PAGE),
-            errors.OutcomeUnknown.code: partial(_open_page, _PREDICTIONS_PAGE),
-            errors.SpendingCapReached.code: partial(self.show_settings, "cloud_page"),
-            errors.ContentRefused.code: self.prompt_wanted.emit,
+            cloud_errors.CredentialsRefused.code: self.replace_token,
+            cloud_errors.PaymentRequired.code: partial(_open_page, BILLING_PAGE),
+            cloud_errors.OutcomeUnknown.code: partial(_open_page, _PREDICTIONS_PAGE),
+            cloud_errors.SpendingCapReached.code: partial(self.show_settings, "cloud_page"),
+            cloud_errors.ContentRefused.code: self.prompt_wanted.emit,
             errors.OutOfMemory.code: partial(self.show_settings, "local_page"),
             errors.DiskFull.code: partial(self.show_settings, "general_page"),
             errors.SettingsError.code: self.show_settings,

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from qie_desktop.core import errors
+from qie_desktop.core import cloud_errors, errors
 from qie_desktop.services.recovery import can_resume
 
 if TYPE_CHECKING:
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 _FINISHING: Final = "Retry finishes it: it costs nothing more."
 _FIRST: Final = {
     errors.CredentialsMissing.code: "Add your token.",
-    errors.CredentialsRefused.code: "Replace the token.",
+    cloud_errors.CredentialsRefused.code: "Replace the token.",
     errors.DiskFull.code: "Make room on the disk.",
-    errors.ProviderUnreachable.code: "Check the connection.",
+    cloud_errors.ProviderUnreachable.code: "Check the connection.",
 }
 """What has to be done before a job can be finished."""
 
 _HINTS: Final = {
-    errors.CredentialsRefused.code: "Make a new one at Replicate, then replace it here.",
-    errors.PaymentRequired.code: "Add credit at Replicate, and try again a few minutes later.",
-    errors.OutcomeUnknown.code: "Its predictions page tells for sure. Running it again may cost again.",
-    errors.ResultExpired.code: "Running it again costs again.",
-    errors.SpendingCapReached.code: "Raise the cap in Settings, or wait until next month.",
+    cloud_errors.CredentialsRefused.code: "Make a new one at Replicate, then replace it here.",
+    cloud_errors.PaymentRequired.code: "Add credit at Replicate, and try again a few minutes later.",
+    cloud_errors.OutcomeUnknown.code: "Its predictions page tells for sure. Running it again may cost again.",
+    cloud_errors.ResultExpired.code: "Running it again costs again.",
+    cloud_errors.SpendingCapReached.code: "Raise the cap in Settings, or wait until next month.",
 }
 """Where a hint leaves out what it may cost, or what of it can be done here."""
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from qie_desktop.core.catalogue import find_model
-from qie_desktop.core.errors import JobStateError, QieError, SpendingCapReached
+from qie_desktop.core.cloud_errors import SpendingCapReached
+from qie_desktop.core.errors import JobStateError, QieError
 from qie_desktop.core.events import JobEvent, Queued, Terminal
 from qie_desktop.core.job import JobState
 from qie_desktop.services.retry import resumes, retry_or_resume

@@ -321,9 +321,10 @@ def _all_errors(root: type[QieError]) -> list[type[QieError]]:
 
 
 def test_every_error_has_a_code_of_its_own_and_is_in_the_drawn_tree():
-    from qie_desktop.core import errors
+    from qie_desktop.core import cloud_errors, errors
 
-    tree = [error for error in _all_errors(QieError) if error.__module__ == errors.__name__]
+    modules = {errors.__name__, cloud_errors.__name__}
+    tree = [error for error in _all_errors(QieError) if error.__module__ in modules]
     assert len({error.code for error in tree}) == len(tree)
     for error in tree:
         assert error.__name__ in errors.__doc__

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qie_desktop.core.catalogue import find_model
-from qie_desktop.core.errors import SpendingCapReached
+from qie_desktop.core.cloud_errors import SpendingCapReached
 from qie_desktop.core.job import Job, JobState
 from qie_desktop.core.request import build_request
 from qie_desktop.services.recovery import recover

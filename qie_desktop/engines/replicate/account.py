@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qie_desktop.core.errors import ProviderUnreachable
+from qie_desktop.core.cloud_errors import ProviderUnreachable
 
 if TYPE_CHECKING:
     from qie_desktop.engines.replicate.wire import JSON

@@ -9,13 +9,8 @@ import time
 from typing import TYPE_CHECKING
 
 from qie_desktop.core.cancel import CancelToken, JobCancelled
-from qie_desktop.core.errors import (
-    CredentialsRefused,
-    OutcomeUnknown,
-    ProviderUnreachable,
-    QieError,
-    StorageError,
-)
+from qie_desktop.core.cloud_errors import CredentialsRefused, OutcomeUnknown, ProviderUnreachable
+from qie_desktop.core.errors import QieError, StorageError
 from qie_desktop.engines.base import Unfinished
 from qie_desktop.engines.replicate.creating import create, find
 from qie_desktop.engines.replicate.fetching import fetch

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from qie_desktop.core.errors import OutcomeUnknown, ProviderUnreachable
+from qie_desktop.core.cloud_errors import OutcomeUnknown, ProviderUnreachable
 from qie_desktop.core.events import PhaseName
 from qie_desktop.engines.replicate.model_input import model_input, plain_input
 from qie_desktop.engines.replicate.patience import Patience, until_cancelled

@@ -12,7 +12,8 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 from PIL import Image
 
-from qie_desktop.core.errors import InputImageError, ProviderError, QieError, ResultExpired
+from qie_desktop.core.cloud_errors import ProviderError, ResultExpired
+from qie_desktop.core.errors import InputImageError, QieError
 from qie_desktop.core.events import PhaseName
 from qie_desktop.engines.base import EngineResult, Unfinished
 from qie_desktop.engines.replicate.following import look_up

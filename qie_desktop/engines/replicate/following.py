@@ -6,7 +6,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from qie_desktop.core.errors import ResultExpired
+from qie_desktop.core.cloud_errors import ResultExpired
 from qie_desktop.core.events import PhaseName
 from qie_desktop.engines.replicate.patience import OutOfPatience
 from qie_desktop.engines.replicate.predictions import Prediction, Status

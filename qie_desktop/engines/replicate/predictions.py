@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, cast
 
-from qie_desktop.core.errors import ContentRefused, ProviderError, QieError
+from qie_desktop.core.cloud_errors import ContentRefused, ProviderError
+from qie_desktop.core.errors import QieError
 from qie_desktop.storage.logs import redact
 
 JSON = dict[str, Any]

@@ -7,13 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from qie_desktop.core.errors import (
-    CredentialsRefused,
-    InvalidRequest,
-    PaymentRequired,
-    ProviderError,
-    QieError,
-)
+from qie_desktop.core.cloud_errors import CredentialsRefused, PaymentRequired, ProviderError
+from qie_desktop.core.errors import InvalidRequest, QieError
 from qie_desktop.storage.logs import redact
 
 if TYPE_CHECKING:

@@ -5,15 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qie_desktop.core.errors import (
-    CredentialsMissing,
-    CredentialsRefused,
-    JobInterrupted,
-    ModelNotInstalled,
-    NotReady,
-    PaymentRequired,
-    SpendingCapReached,
-)
+from qie_desktop.core.cloud_errors import CredentialsRefused, PaymentRequired, SpendingCapReached
+from qie_desktop.core.errors import CredentialsMissing, JobInterrupted, ModelNotInstalled, NotReady
 from qie_desktop.ui.job_errors import without_commands
 from qie_desktop.ui.viewer.message_bar import Kind, Message
 from qie_desktop.ui.viewer.remedies import remedies_for

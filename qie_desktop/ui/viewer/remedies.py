@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qie_desktop.core import errors
+from qie_desktop.core import cloud_errors, errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,12 +27,12 @@ _AGAIN = Remedy("Run Again", retries=True)
 
 REMEDIES: Mapping[str, Remedy | None] = {
     errors.CredentialsMissing.code: Remedy("Add Token…"),
-    errors.CredentialsRefused.code: Remedy("Replace Token…"),
-    errors.PaymentRequired.code: Remedy("Add Credit…"),
-    errors.ContentRefused.code: Remedy("Change the Prompt"),
-    errors.OutcomeUnknown.code: _AGAIN,
-    errors.ResultExpired.code: _AGAIN,
-    errors.SpendingCapReached.code: Remedy("Change the Cap…"),
+    cloud_errors.CredentialsRefused.code: Remedy("Replace Token…"),
+    cloud_errors.PaymentRequired.code: Remedy("Add Credit…"),
+    cloud_errors.ContentRefused.code: Remedy("Change the Prompt"),
+    cloud_errors.OutcomeUnknown.code: _AGAIN,
+    cloud_errors.ResultExpired.code: _AGAIN,
+    cloud_errors.SpendingCapReached.code: Remedy("Change the Cap…"),
     errors.ModelNotInstalled.code: _MODELS,
     errors.NotReady.code: _MODELS,
     errors.CheckpointError.code: _MODELS,
@@ -60,8 +60,8 @@ REMEDIES: Mapping[str, Remedy | None] = {
 
 
 _BESIDE: Mapping[str, Remedy | None] = {
-    errors.OutcomeUnknown.code: Remedy("See Predictions…"),
-    errors.ContentRefused.code: None,
+    cloud_errors.OutcomeUnknown.code: Remedy("See Predictions…"),
+    cloud_errors.ContentRefused.code: None,
     **dict.fromkeys((code for code, remedy in REMEDIES.items() if remedy is _IMAGE), None),
 }
 """What stands beside that, where it is not Retry."""

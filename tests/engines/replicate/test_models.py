@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from qie_desktop.core.catalogue import CATALOGUE
-from qie_desktop.core.errors import CredentialsRefused, ProviderUnreachable
+from qie_desktop.core.cloud_errors import CredentialsRefused, ProviderUnreachable
 from qie_desktop.core.job import JobState
 from qie_desktop.core.model import ModelKind, Place
 from qie_desktop.core.request import build_request

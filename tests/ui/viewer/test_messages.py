@@ -14,7 +14,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from qie_desktop.core import errors
+from qie_desktop.core import cloud_errors, errors
 from qie_desktop.core.errors import CredentialsMissing, EngineError, ErrorInfo, OutOfMemory
 from qie_desktop.core.events import Failed
 from qie_desktop.core.job import Job, JobState
@@ -196,12 +196,12 @@ def test_hint_that_names_the_command_line_is_said_otherwise() -> None:
         "There is no room left.", "Make room, for example with `qie cleanup`, and try again."
     )
     assert message_of(full.info()).hint == "Make room on the disk, and try again."
-    held_back = errors.SpendingCapReached("This would bring it above the cap.", "Run it with --yes.")
+    held_back = cloud_errors.SpendingCapReached("This would bring it above the cap.", "Run it with --yes.")
     assert message_of(held_back.info()).hint == ""
 
 
 def test_long_message_has_its_first_sentence_as_the_title() -> None:
-    refused = errors.ContentRefused("The checker refused this. It was flagged. (E005)", "Word it anew.")
+    refused = cloud_errors.ContentRefused("The checker refused this. It was flagged. (E005)", "Word it anew.")
     message = message_of(refused.info())
     assert message.title == "The checker refused this."
     assert message.hint == "It was flagged. (E005) Word it anew."
