@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-import qie_desktop.core.cloud_errors  # noqa: F401 - a part of the tree that is walked here
+import qie_desktop.core.cloud_errors  # noqa: F401 # pyright: ignore[reportUnusedImport] - walked below
 from qie_desktop.core.catalogue import find_model
 from qie_desktop.core.errors import ErrorInfo, ExitCode, QieError
 from qie_desktop.core.job import Job, JobState

@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from qie_desktop.core.cloud_errors import ContentRefused, ProviderError
-from qie_desktop.core.errors import QieError
 from qie_desktop.storage.logs import redact
+
+if TYPE_CHECKING:
+    from qie_desktop.core.errors import QieError
 
 JSON = dict[str, Any]
 

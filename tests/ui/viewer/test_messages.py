@@ -173,8 +173,11 @@ def test_nothing_is_cut_off_however_narrow_the_window(
 def every_error() -> list[type[errors.QieError]]:
     return [
         item
-        for _, item in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(item, errors.QieError) and item is not errors.QieError
+        for module in (errors, cloud_errors)
+        for _, item in inspect.getmembers(module, inspect.isclass)
+        if issubclass(item, errors.QieError)
+        and item is not errors.QieError
+        and item.__module__ == module.__name__
     ]
 
 
