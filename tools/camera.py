@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +10,15 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPixmap
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qie_desktop.ui.main_window import MainWindow
 
-TARGET = Path(__file__).resolve().parents[1] / "build" / "screenshots"
+TARGET = Path(os.environ.get("SCREENS", Path(__file__).resolve().parents[1] / "build" / "screenshots"))
+"""Where the photographs go; SCREENS in the environment names another folder."""
 SIZES = (QSize(1200, 800), QSize(1000, 640))
 WAIT_S = 300.0
 SETTLE_S = 0.4
@@ -37,19 +39,31 @@ class Camera:
         """Whether any of these states is to be taken."""
         return not self.only or any(name in self.only for name in names)
 
-    def take(self, name: str, dialog: QWidget | None = None, settle_s: float = SETTLE_S) -> None:
-        """Photograph the window, and a dialog over it where there is one."""
+    def take(
+        self, name: str, dialog: QWidget | None = None, settle_s: float = SETTLE_S, *, end: bool = False
+    ) -> None:
+        """Photograph the window, and a dialog over it where there is one; `end`: with the last controls."""
         if not self.wants(name):
             return
         for size in SIZES:
             self.window.resize(size)
             settle(settle_s)
+            if end:
+                scroll_to_end(self.window)
             shot = self.window.grab()
             if dialog is not None:
                 _lay_over(shot, dialog.grab(), size)
             path = TARGET / f"{name}-{self.theme}-{size.width()}x{size.height()}@{self.scale}x.png"
             shot.save(str(path))
         print(f"  {self.theme} {self.scale}x {name}", flush=True)
+
+
+def scroll_to_end(window: MainWindow) -> None:
+    """Scroll the controls down to their last row."""
+    scrolled = window.controls.findChild(QScrollArea)
+    assert scrolled is not None
+    scrolled.verticalScrollBar().setValue(scrolled.verticalScrollBar().maximum())
+    settle(SETTLE_S)
 
 
 def settle(seconds: float) -> None:

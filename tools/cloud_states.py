@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from camera import SETTLE_S, settle, wait_for
 from PIL import Image
-from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QMessageBox, QPushButton, QScrollArea
+from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QMessageBox, QPushButton
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -112,15 +112,10 @@ def take_options(camera: Camera) -> None:
         window.viewer.clear()
         window.draft.set_prompt("A red fox in the snow, at dawn")
         toggle = window.controls.findChild(QAbstractButton, "more_options_toggle")
-        scrolled = window.controls.findChild(QScrollArea)
         assert toggle is not None
-        assert scrolled is not None
         toggle.setChecked(True)
-        settle(SETTLE_S)
-        scrolled.verticalScrollBar().setValue(scrolled.verticalScrollBar().maximum())
-        camera.take(name)
+        camera.take(name, end=True)
         toggle.setChecked(False)
-        scrolled.verticalScrollBar().setValue(0)
 
 
 def take_several(camera: Camera) -> None:

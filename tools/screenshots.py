@@ -7,6 +7,7 @@ The scale is fixed when Qt starts, so each one has a process of its own; `--only
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -18,8 +19,10 @@ from typing import TYPE_CHECKING
 
 from camera import SETTLE_S, SIZES, TARGET, Camera, settle, wait_for
 from cloud_states import STATES, cloud, take_cloud
+from model_states import STATES as MODEL_STATES
+from model_states import hub, take_models
 from PySide6.QtCore import QCoreApplication, QEvent
-from PySide6.QtWidgets import QAbstractButton, QDialog, QPushButton, QScrollArea
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QPushButton
 
 from qie_desktop.core.catalogue import CATALOGUE
 from qie_desktop.core.events import Step
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
     from qie_desktop.ui.main_window import MainWindow
 
 THEMES = ("light", "dark")
+SCREEN = {"name": "screen", "x": 0, "y": 0, "width": 3200, "height": 2000, "logicalDpi": 96, "dpr": 1}
+"""Large enough at 2x too: on its usual screen of 800 pixels Qt would make dialogs smaller than they are."""
 SCALES = (1, 2)
 LONG_RUN_STEPS = 12
 
@@ -102,6 +107,7 @@ def photograph(results: Path, theme: str, scale: int, only: frozenset[str]) -> N
             take_dialogs(camera)
             take_error(camera)
         photograph_cloud(full, theme, scale, only)
+        photograph_models(full, theme, scale, only)
 
 
 def take_drag(camera: Camera) -> None:
@@ -119,6 +125,14 @@ def photograph_cloud(home: Path, theme: str, scale: int, only: frozenset[str]) -
         return
     with cloud() as server, opened(home) as window:
         take_cloud(Camera(window, theme, scale, only), server)
+
+
+def photograph_models(home: Path, theme: str, scale: int, only: frozenset[str]) -> None:
+    """Take the models as they are downloaded, over a hub of our own."""
+    if only and not only & set(MODEL_STATES):
+        return
+    with hub() as server, opened(home) as window:
+        take_models(Camera(window, theme, scale, only), server)
 
 
 def take_ready(camera: Camera) -> None:
@@ -143,12 +157,9 @@ def take_kinds(camera: Camera) -> None:
         camera.take(f"kind-{name}")
     camera.window.draft.set_model(kinds["edit-local"].id)
     toggle = camera.window.controls.findChild(QAbstractButton, "more_options_toggle")
-    scrolled = camera.window.controls.findChild(QScrollArea)
-    if toggle is not None and scrolled is not None and camera.wants("more-options"):
+    if toggle is not None and camera.wants("more-options"):
         toggle.click()
-        settle(SETTLE_S)
-        scrolled.verticalScrollBar().setValue(scrolled.verticalScrollBar().maximum())
-        camera.take("more-options")
+        camera.take("more-options", end=True)
         toggle.click()
     camera.window.draft.set_model(STARTER.id)
     settle(SETTLE_S)
@@ -193,7 +204,7 @@ def take_dialogs(camera: Camera) -> None:
     for page in ("general_page", "cloud_page", "local_page"):
         dialogs.show_settings(page)
         take_dialog(camera, f"settings-{page.removesuffix('_page')}")
-    openers = {"models": dialogs.show_models, "token": dialogs.ask_token, "about": dialogs.show_about}
+    openers = {"token": dialogs.ask_token, "about": dialogs.show_about}
     for name, show in openers.items():
         show()
         take_dialog(camera, name)
@@ -256,13 +267,19 @@ def main() -> int:
         only = frozenset(name for name in str(given.only).split(",") if name)
         for theme in given.theme.split(","):
             photograph(given.results, theme, given.scale, only)
+        # Left to the interpreter's end, widgets may be collected after what they stand on.
+        application = QApplication.instance()
+        if application is not None:
+            application.shutdown()
         return 0
     TARGET.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results"
         common = [sys.executable, __file__, "--only", given.only, "--theme", given.theme]
+        screens = Path(folder) / "screens.json"
+        screens.write_text(json.dumps({"screens": [SCREEN]}), encoding="utf-8")
         environment = os.environ | {
-            "QT_QPA_PLATFORM": "offscreen",
+            "QT_QPA_PLATFORM": f"offscreen:configfile={screens}",
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
         }
         os.environ.update(environment)

@@ -10,6 +10,7 @@ from qie_desktop.core.errors import InvalidRequest
 from qie_desktop.imaging.embedding import encode, format_for
 from qie_desktop.imaging.fitting import with_alpha
 from qie_desktop.imaging.opening import open_picture
+from qie_desktop.services.keeping import note_saved
 from qie_desktop.storage import atomic
 from qie_desktop.storage.job_files import index_of
 
@@ -52,7 +53,10 @@ class Destination:
         return cls(path)
 
     def put(self, store: JobStore, job: Job) -> list[Path]:
-        """Copy the pictures of a job there, whole or not at all, and return where they are."""
+        """Copy the pictures of a job there, each whole or not at all, and return where they are.
+
+        That they were saved is noted in the job.
+        """
         written: list[Path] = []
         for output in job.outputs:
             source = store.output_path(job, output)
@@ -63,6 +67,7 @@ class Destination:
                 picture = open_picture(source)
                 image = with_alpha(picture.rgb, picture.alpha)
                 atomic.write_bytes(target, encode(image, format_for(target), job.request.to_json()))
+            note_saved(store, job.job_id, index_of(output.name))
             written.append(target)
         return written
 

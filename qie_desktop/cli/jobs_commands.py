@@ -33,6 +33,7 @@ from qie_desktop.cli.run_commands import (  # noqa: TC001 - typer reads the anno
 from qie_desktop.cli.running import Report, run_and_report
 from qie_desktop.core.catalogue import find_model
 from qie_desktop.core.errors import StorageError
+from qie_desktop.engines.local.text_encoder_files import TextEncoderWish
 from qie_desktop.services.recovery import recover
 from qie_desktop.services.retry import resumes, retry_or_resume
 from qie_desktop.services.spending import month_budget, require_budget
@@ -155,7 +156,7 @@ def retry_job(  # noqa: PLR0913, PLR0917 - each is an option of the command
         # With the weights that it was made with, where these were somebody's own.
         used = [Path(old.remote[name]) for name in ("checkpoint", "transformer") if name in old.remote]
         if len(used) == 2 and all(path.exists() for path in used):  # noqa: PLR2004 - a folder and a file
-            front = context.obj(*used)
+            front = context.obj(*used, TextEncoderWish.again(old.remote))
         spec = find_model(old.request.model_id)
         engine = front.engine_for(spec, old.request)
         destination = None

@@ -17,9 +17,10 @@ from qie_desktop.cli.bench_command import bench
 from qie_desktop.cli.cleanup_command import cleanup
 from qie_desktop.cli.config_commands import config_app
 from qie_desktop.cli.doctor_command import doctor
+from qie_desktop.cli.download_command import download
 from qie_desktop.cli.front import Front
 from qie_desktop.cli.jobs_commands import jobs_app
-from qie_desktop.cli.models_command import models
+from qie_desktop.cli.models_command import models_app
 from qie_desktop.cli.reporting import show_error
 from qie_desktop.cli.run_commands import edit, generate
 from qie_desktop.core.errors import InternalError, QieError
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from qie_desktop.engines.local.text_encoder_files import TextEncoderWish
+
 app = typer.Typer(
     name="qie",
     help="Edit and generate pictures, on this machine or in the cloud.",
@@ -44,7 +47,8 @@ app = typer.Typer(
 )
 app.command()(edit)
 app.command()(generate)
-app.command()(models)
+app.add_typer(models_app, name="models")
+app.command()(download)
 app.add_typer(jobs_app, name="jobs")
 app.command()(cleanup)
 app.command()(doctor)
@@ -52,16 +56,20 @@ app.command()(bench)
 app.add_typer(config_app, name="config")
 
 
-def compose(checkpoint: Path | None = None, gguf: Path | None = None) -> Front:
+def compose(
+    checkpoint: Path | None = None, gguf: Path | None = None, text_encoder: TextEncoderWish | None = None
+) -> Front:
     """Build what the commands work with: the data folder of `QIE_HOME`, and the engines that there are.
 
-    `checkpoint` and `gguf` are own weights for this run, before those in the settings.
+    `checkpoint`, `gguf` and `text_encoder` are own weights for this run, before those in the settings.
     """
     folder = DataFolder.locate(os.environ)
     settings = Settings.load(folder.config)
     token = ReplicateToken(folder)
     # One look for all cloud models: the Keychain is slow.
-    room = build_engine_room(folder, settings, cache(token.find), checkpoint=checkpoint, gguf=gguf)
+    room = build_engine_room(
+        folder, settings, cache(token.find), checkpoint=checkpoint, gguf=gguf, text_encoder=text_encoder
+    )
     return Front(folder, settings, JobStore(folder), token, room)
 
 

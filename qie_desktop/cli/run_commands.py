@@ -11,6 +11,7 @@ from qie_desktop.cli.reporting import refusals_reported
 from qie_desktop.cli.running import Report, Wish, fulfil
 from qie_desktop.core.errors import InvalidRequest
 from qie_desktop.core.model import ModelKind
+from qie_desktop.engines.local.text_encoder_files import TextEncoderWish
 
 if TYPE_CHECKING:
     from qie_desktop.cli.front import Front
@@ -27,6 +28,12 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Any parameter of the model; may be repeated."),
 ]
+LoraOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--lora", metavar="FILE[:STRENGTH]", help="A LoRA file, or one in the data folder; may be repeated."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object; progress on stderr.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 YesOption = Annotated[
@@ -36,6 +43,12 @@ CheckpointOption = Annotated[
     Path | None, typer.Option("--checkpoint", help="A folder laid out like Qwen/Qwen-Image-Edit-2509.")
 ]
 GgufOption = Annotated[Path | None, typer.Option("--gguf", help="A .gguf file of its transformer.")]
+TextEncoderOption = Annotated[
+    Path | None, typer.Option("--text-encoder-gguf", help="A .gguf file of Qwen2.5-VL-7B-Instruct.")
+]
+MmprojOption = Annotated[
+    Path | None, typer.Option("--text-encoder-mmproj", help="The mmproj .gguf file that belongs to it.")
+]
 
 
 def edit(  # noqa: PLR0913, PLR0917 - each is an option of the command
@@ -53,8 +66,11 @@ def edit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     scale: Annotated[
         bool, typer.Option("--scale", help="Send a scaled copy of a picture that the model does not take.")
     ] = False,
+    lora: LoraOption = None,
     checkpoint: CheckpointOption = None,
     gguf: GgufOption = None,
+    text_encoder_gguf: TextEncoderOption = None,
+    text_encoder_mmproj: MmprojOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -66,8 +82,9 @@ def edit(  # noqa: PLR0913, PLR0917 - each is an option of the command
             raise InvalidRequest(
                 "prompt", "The prompt is missing.", f'Say what to do with it: "{prompt}" "warmer".'
             )
-        _check_there("checkpoint", checkpoint)
-        _check_there("gguf", gguf)
+        check_there("checkpoint", checkpoint)
+        check_there("gguf", gguf)
+        encoder = _own_text_encoder(text_encoder_gguf, text_encoder_mmproj)
         named = {"seed": seed, "steps": steps, "aspect_ratio": aspect_ratio, "count": count}
         wish = Wish(
             kinds=(ModelKind.EDIT, ModelKind.HYBRID),
@@ -75,11 +92,12 @@ def edit(  # noqa: PLR0913, PLR0917 - each is an option of the command
             images=tuple(Path(image) for image in images),
             options=_options(named, parameters),
             model_id=model,
-            own_weights=checkpoint is not None or gguf is not None,
+            own_weights=any(own is not None for own in (checkpoint, gguf, encoder)),
             scale=scale,
             beyond_cap=yes,
+            loras=tuple(lora or ()),
         )
-        front: Front = context.obj(checkpoint, gguf)
+        front: Front = context.obj(checkpoint, gguf, encoder)
         fulfil(front, wish, Report(output, as_json=as_json, quiet=quiet))
 
 
@@ -112,7 +130,14 @@ def generate(  # noqa: PLR0913, PLR0917 - each is an option of the command
         fulfil(front, wish, Report(output, as_json=as_json, quiet=quiet))
 
 
-def _check_there(option: str, path: Path | None) -> None:
+def _own_text_encoder(language: Path | None, vision: Path | None) -> TextEncoderWish | None:
+    check_there("text-encoder-gguf", language)
+    check_there("text-encoder-mmproj", vision)
+    return TextEncoderWish("compact", language, vision) if language or vision else None
+
+
+def check_there(option: str, path: Path | None) -> None:
+    """Raise InvalidRequest for a path that was given and is not there."""
     if path is not None and not path.expanduser().exists():
         raise InvalidRequest(option, f"--{option}: there is no {path}.", "Check the path.")
 

@@ -30,6 +30,8 @@ from qie_desktop.core.errors import QieError
 from qie_desktop.core.geometry import Size
 from qie_desktop.core.model import HubWeights
 from qie_desktop.core.request import build_request
+from qie_desktop.services.loras import with_loras
+from qie_desktop.services.machine_memory import run_note
 from qie_desktop.services.model_choice import choose_model
 from qie_desktop.services.preferences import with_count, with_preferences, with_ready_quality
 from qie_desktop.services.recovery import recover
@@ -55,7 +57,7 @@ class Wish:
 
     Without `model_id` a model of these kinds is chosen, or the one that own weights are for. `scale`: a
     picture that the model does not take is sent as a scaled copy. `beyond_cap`: the month's cap is no reason
-    to stop.
+    to stop. `loras` are files, each with its strength after a colon.
     """
 
     kinds: Collection[ModelKind]
@@ -66,6 +68,7 @@ class Wish:
     own_weights: bool = False
     scale: bool = False
     beyond_cap: bool = False
+    loras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ def fulfil(front: Front, wish: Wish, report: Report) -> None:
         show_warning(problem)
     spec = _chosen_model(front, wish)
     options = with_count(spec, with_preferences(spec, wish.options, front.settings))
+    options = with_loras(spec, options, wish.loras, front.folder.loras)
     request = build_request(spec.id, wish.prompt, wish.images, options)
     if "quality" not in wish.options:
         wanted = request.value("quality")
@@ -105,6 +109,8 @@ def fulfil(front: Front, wish: Wish, report: Report) -> None:
         job = _submitted(front, spec, request, scale=wish.scale)
         if not report.quiet:
             _tell_begin(spec, request, job)
+            if not wish.own_weights and (note := run_note(spec, request, front.settings)):
+                show_note(note)
         run_and_report(front, job, engine, destination, report)
     finally:
         close_log(log)

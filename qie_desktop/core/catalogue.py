@@ -8,42 +8,22 @@ from __future__ import annotations
 from qie_desktop.core import shared_parameters as p
 from qie_desktop.core.cloud_models import CLOUD_MODELS
 from qie_desktop.core.errors import UnknownModel, did_you_mean
+from qie_desktop.core.first_block_cache import FIRST_BLOCK_CACHE
+from qie_desktop.core.local_weights import LOCAL_WEIGHTS, QUALITIES
 from qie_desktop.core.machine import this_machine
 from qie_desktop.core.model import (
     EmbeddedWeights,
-    HubWeights,
     InputSpec,
     LocalSpec,
     ModelKind,
     ModelSpec,
     Place,
-    Quality,
 )
 from qie_desktop.core.parameters import Choice, ParameterKind, ParameterSpec, When
 
-_QUALITIES = (
-    Quality(
-        "lightning-4",
-        "Lightning · 4 steps",
-        steps=4,
-        guidance=1.0,
-        lora="Qwen-Image-Edit-2509/Qwen-Image-Edit-2509-Lightning-4steps-V1.0-bf16.safetensors",
-    ),
-    Quality(
-        "lightning-8",
-        "Lightning · 8 steps",
-        steps=8,
-        guidance=1.0,
-        lora="Qwen-Image-Edit-2509/Qwen-Image-Edit-2509-Lightning-8steps-V1.0-bf16.safetensors",
-    ),
-    Quality("full", "Full quality · 40 steps", steps=40, guidance=4.0),
-)
-
-_GGUF_GB = (("Q2_K", 7.1), ("Q4_K_M", 13.1), ("Q5_K_S", 14.3), ("Q8_0", 21.8))
-
 
 def _quantisation(name: str, help_text: str) -> Choice:
-    return Choice(name, f"{name} · {dict(_GGUF_GB)[name]:.0f} GB", help_text)
+    return Choice(name, f"{name} · {dict(LOCAL_WEIGHTS.gguf_gb)[name]:.0f} GB", help_text)
 
 
 _LOCAL = ModelSpec(
@@ -54,16 +34,9 @@ _LOCAL = ModelSpec(
     summary=f"Edits one or two pictures on {this_machine()}: free and private.",
     inputs=InputSpec(1, 2),
     local=LocalSpec(
-        weights=HubWeights(
-            base_repo="Qwen/Qwen-Image-Edit-2509",
-            gguf_repo="QuantStack/Qwen-Image-Edit-2509-GGUF",
-            gguf_pattern="Qwen-Image-Edit-2509-{quantisation}.gguf",
-            gguf_gb=_GGUF_GB,
-            text_encoder_gb=16.6,
-            lora_repo="lightx2v/Qwen-Image-Lightning",
-        ),
+        weights=LOCAL_WEIGHTS,
         working_area_px=1024 * 1024,
-        qualities=_QUALITIES,
+        qualities=QUALITIES,
     ),
     parameters=(
         ParameterSpec(
@@ -72,7 +45,7 @@ _LOCAL = ModelSpec(
             ParameterKind.CHOICE,
             "lightning-4",
             "Lightning makes a picture in 4 or 8 steps; full quality takes 40 steps of two passes each.",
-            choices=tuple(Choice(quality.name, quality.label) for quality in _QUALITIES),
+            choices=tuple(Choice(quality.name, quality.label) for quality in QUALITIES),
         ),
         ParameterSpec(
             "steps",
@@ -82,7 +55,7 @@ _LOCAL = ModelSpec(
             "How many denoising steps are taken.",
             minimum=1,
             maximum=100,
-            default_when=tuple((When("quality", (quality.name,)), quality.steps) for quality in _QUALITIES),
+            default_when=tuple((When("quality", (quality.name,)), quality.steps) for quality in QUALITIES),
         ),
         ParameterSpec(
             "guidance",
@@ -92,9 +65,7 @@ _LOCAL = ModelSpec(
             "How strongly the prompt is followed (true CFG). Above 1 each step takes two passes.",
             minimum=1,
             maximum=20,
-            default_when=tuple(
-                (When("quality", (quality.name,)), quality.guidance) for quality in _QUALITIES
-            ),
+            default_when=tuple((When("quality", (quality.name,)), quality.guidance) for quality in QUALITIES),
         ),
         p.NEGATIVE_PROMPT,
         p.SEED,
@@ -107,7 +78,7 @@ _LOCAL = ModelSpec(
             choices=(
                 _quantisation("Q2_K", "The smallest; visibly coarser."),
                 _quantisation("Q4_K_M", "Good pictures in little memory."),
-                _quantisation("Q5_K_S", "Recommended: hardly to be told from the original."),
+                _quantisation("Q5_K_S", "Hardly to be told from the original."),
                 _quantisation("Q8_0", "As good as the original weights."),
             ),
         ),
@@ -121,6 +92,8 @@ _LOCAL = ModelSpec(
             choices=(Choice("side-by-side", "Side by side"), Choice("references", "As references")),
             min_inputs=2,
         ),
+        p.LORAS,
+        FIRST_BLOCK_CACHE,
     ),
 )
 

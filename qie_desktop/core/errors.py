@@ -14,11 +14,14 @@ QieError                          failed (exit 1)
 ├── NotReady                      something must be set up first (exit 3)
 │   ├── CredentialsMissing        a cloud model without a token
 │   ├── CredentialsRefused        the provider does not accept the token
-│   └── ModelNotInstalled         weights that are not on this machine
+│   ├── ModelNotInstalled         weights that are not on this machine
+│   ├── LoraMissing               a LoRA that is not in the data folder
+│   └── DoesNotFit                a local run that needs more memory than there is: `memory_errors`
 ├── CheckpointError               weights that are there but cannot be used
 │   ├── CheckpointIncomplete      a file of the checkpoint is missing
 │   ├── CheckpointDamaged         a file of the checkpoint cannot be read
-│   └── CheckpointMismatch        another architecture, or files that do not belong together
+│   ├── CheckpointMismatch        another architecture, or files that do not belong together
+│   └── LoraError                 a LoRA file: damaged, of another model, or of another form
 ├── EngineError                   the model ran and did not come through
 │   ├── OutOfMemory               the machine's memory did not suffice
 │   ├── NonFiniteLatents          the numbers overflowed: the picture would be black
@@ -32,14 +35,25 @@ QieError                          failed (exit 1)
 ├── StorageError                  a file could not be written or read
 │   ├── DiskFull
 │   └── JobDamaged                a job's metadata cannot be read
+├── DownloadError                 a download did not come through; it can go on where it stopped
+│   ├── Offline                   no way to the hub
+│   ├── CaptivePortal             something else answers in the hub's place
+│   ├── ProxyFailed               the proxy that is set does not do its part
+│   ├── HubUnavailable            the hub answers, but does not serve
+│   ├── HubFileMissing            a repository or file that the hub does not have
+│   ├── HubGated                  a repository that the hub does not give to everybody
+│   ├── HubChanged                a repository that changed while it was downloaded
+│   ├── FileDamaged               bytes that are not those that the hub says
+│   └── DownloadRunning           there is one already (exit 2)
 ├── JobNotFound                   no such job (exit 2)
 ├── JobStateError                 the job is not in a state that allows this (exit 2)
 ├── SettingsError                 a setting that is unknown or has a bad value (exit 2)
 ├── InternalError                 anything unforeseen, worded for a person
 └── JobInterrupted                the program ended while the job ran
 
-Those of the cloud and its costs are written in `qie_desktop.core.cloud_errors`. Cancelling is an outcome,
-not an error: see `qie_desktop.core.cancel`.
+Those of the cloud and its costs are written in `qie_desktop.core.cloud_errors`, those of LoRA files in
+`qie_desktop.core.lora_errors`, those of downloads in `qie_desktop.core.download_errors`. Cancelling is an
+outcome, not an error: see `qie_desktop.core.cancel`.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qie_desktop.core.geometry import Size
+    from qie_desktop.core.model_parts import TextEncoderFiles
     from qie_desktop.core.parameters import ParameterSpec, Value
 
 _FAR = 2.0
@@ -97,7 +98,10 @@ class EmbeddedWeights:
 class HubWeights:
     """A checkpoint on the Hugging Face hub: the base repository, and one GGUF file for each quantisation.
 
-    `gguf_gb` are about the files' sizes in GB (10⁹ bytes), by quantisation.
+    `gguf_gb` are about the files' sizes in GB (10⁹ bytes), by quantisation; `text_encoder_gb` is that of the
+    full text encoder, `base_gb` that of what is needed beside it and the transformer. The names of files are
+    patterns as `fnmatch` has them. `revisions` pins repositories to commits. What is downloaded together is
+    told by `qie_desktop.core.model_parts`.
     """
 
     base_repo: str
@@ -105,18 +109,29 @@ class HubWeights:
     gguf_pattern: str
     gguf_gb: tuple[tuple[str, float], ...]
     text_encoder_gb: float
+    base_gb: float = 0.0
+    base_files: tuple[str, ...] = ()
+    text_encoder_files: tuple[str, ...] = ()
+    text_encoders: tuple[TextEncoderFiles, ...] = ()
     lora_repo: str = ""
+    loras: tuple[str, ...] = ()
+    loras_gb: float = 0.0
+    revisions: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """A way to run a local model: `lora` is the hub file that makes so few steps possible."""
+    """A way to run a local model: `lora` is the hub file that makes so few steps possible.
+
+    `scheduler` are the settings of the noise schedule that it was made for, in place of the checkpoint's.
+    """
 
     name: str
     label: str
     steps: int
     guidance: float
     lora: str | None = None
+    scheduler: tuple[tuple[str, Value | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

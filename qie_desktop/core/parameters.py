@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from qie_desktop.core.errors import InvalidRequest, did_you_mean
+from qie_desktop.core.loras import format_loras, parse_loras
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,8 @@ class ParameterKind(StrEnum):
     CHOICE = "choice"
     ASPECT_RATIO = "aspect_ratio"
     SEED = "seed"
+    LORAS = "loras"
+    """A text, see `qie_desktop.core.loras`; the bounds are those of the strengths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,9 @@ class When:
 class ParameterSpec:
     """One parameter of a model.
 
-    `default` None means: left to chance (a seed) or to the provider. `default_when` overrides it by the value
-    of an earlier parameter. `applies_when` and `min_inputs` say when the parameter exists at all.
-    `wire_name` is what the provider calls it, where that differs from `name`.
+    `default` None means: left to chance (a seed) or to the provider, or none at all (LoRAs). `default_when`
+    overrides it by the value of an earlier parameter. `applies_when` and `min_inputs` say when the parameter
+    exists at all. `wire_name` is what the provider calls it, where that differs from `name`.
     """
 
     name: str
@@ -121,6 +124,8 @@ class ParameterSpec:
                 return str(given)
             case ParameterKind.CHOICE | ParameterKind.ASPECT_RATIO:
                 return self._choice(given, input_count)
+            case ParameterKind.LORAS:
+                return self._loras(given)
 
     def _number(self, given: object, *, whole: bool) -> float:
         kind = "a whole number" if whole else "a number"
@@ -155,6 +160,15 @@ class ParameterSpec:
                 f'{self.name} "{text}" needs an input image.', "Add an image, or choose another."
             )
         raise self._invalid(f'{self.name} cannot be "{text}".', did_you_mean(text, offered))
+
+    def _loras(self, given: object) -> str:
+        try:
+            loras = parse_loras(str(given))
+        except ValueError as error:
+            raise self._invalid(f"{self.name}: {error}") from error
+        for lora in loras:
+            self._bounded(lora.strength)
+        return format_loras(loras)
 
     def _invalid(self, message: str, hint: str = "") -> InvalidRequest:
         return InvalidRequest(self.name, message, hint or self.help)

@@ -25,6 +25,16 @@ NEGATIVE_PROMPT = ParameterSpec(
     "What the picture should not show. One space means: nothing in particular.",
 )
 
+LORAS = ParameterSpec(
+    "loras",
+    "LoRAs",
+    ParameterKind.LORAS,
+    None,
+    "Small files that change what the model makes, each with a strength: 1 as it was made, 0 not at all.",
+    minimum=-4,
+    maximum=4,
+)
+
 GO_FAST = ParameterSpec(
     "go_fast",
     "Fast mode",

@@ -16,15 +16,16 @@ import psutil
 from qie_desktop import __version__
 from qie_desktop.core.catalogue import CATALOGUE
 from qie_desktop.core.errors import QieError
-from qie_desktop.core.memory_fit import GB
+from qie_desktop.core.memory_plan import GB
 from qie_desktop.core.model import HubWeights, Place
-from qie_desktop.services.machine_memory import memory_needs
+from qie_desktop.services.machine_memory import memory_needs, recommended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from qie_desktop.core.model import ModelSpec
     from qie_desktop.engines.local.self_test import SelfTest
+    from qie_desktop.services.machine_memory import MemoryNeed
     from qie_desktop.storage.data_folder import DataFolder
     from qie_desktop.storage.secrets import ReplicateToken
     from qie_desktop.storage.settings import Settings
@@ -78,7 +79,7 @@ def diagnose(subject: Subject) -> Iterator[Finding]:
     yield Finding("System", f"{_system()}, {platform.machine()}")
     yield Finding("Chip", _chip())
     yield _device(_self_test(subject))
-    yield from _memory(str(subject.settings.get("local.device")))
+    yield from _memory(subject.settings)
     yield _disk(subject.folder)
     yield from _models(subject)
     source = subject.token.source()
@@ -115,14 +116,24 @@ def _chip() -> str:
     return platform.processor() or "unknown"
 
 
-def _memory(device: str) -> Iterator[Finding]:
+def _memory(settings: Settings) -> Iterator[Finding]:
     memory = psutil.virtual_memory()
     yield Finding("Memory", f"{memory.total / GB:.1f} GB, {memory.available / GB:.1f} GB free")
+    device, policy = str(settings.get("local.device")), str(settings.get("local.memory_policy"))
     for spec in CATALOGUE:
         weights = spec.local.weights if spec.local else None
         if isinstance(weights, HubWeights):
-            for need in memory_needs(weights, device, memory.total):
+            needs = memory_needs(weights, device, policy=policy)
+            for need in needs:
                 yield Finding(f"{spec.name} {need.quantisation}", need.text, Verdict.NOTE)
+            yield _best_fit(spec, recommended(needs, str(settings.get("local.quantisation"))))
+
+
+def _best_fit(spec: ModelSpec, best: MemoryNeed | None) -> Finding:
+    """Return which quantisation is best here, and how and why its runs go as they do."""
+    if best is None:
+        return Finding(f"{spec.name}: memory", "no quantisation fits", Verdict.NOTE, "Use a cloud model.")
+    return Finding(f"{spec.name}: memory", " ".join((f"{best.quantisation} is best here.", *best.reasons)))
 
 
 def _self_test(subject: Subject) -> SelfTest | QieError:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from qie_desktop.core.model import Place
 from qie_desktop.engines.local.checkpoint import CheckpointLocator
 from qie_desktop.engines.local.engine import LocalEngine, LocalOptions
+from qie_desktop.engines.local.text_encoder_files import TextEncoderWish
 from qie_desktop.engines.replicate.engine import ReplicateEngine
 from qie_desktop.storage.resources import resources_folder
 
@@ -44,18 +45,21 @@ def build_engine_room(  # noqa: PLR0913 - the composition root's one call
     *,
     checkpoint: Path | None = None,
     gguf: Path | None = None,
+    text_encoder: TextEncoderWish | None = None,
     cloud: Engine | None = None,
 ) -> EngineRoom:
     """Build the engines as the settings say.
 
-    `checkpoint` and `gguf` are own weights that come first; `cloud` is the engine of the cloud models where
-    there is one already: all its jobs share one rate limit.
+    `checkpoint`, `gguf` and `text_encoder` are own weights that come first; `cloud` is the engine of the
+    cloud models where there is one already: all its jobs share one rate limit.
     """
     locator = CheckpointLocator(
         resources=resources_folder(),
         hub_cache=folder.huggingface_cache / "hub",
         folder=checkpoint or _path(settings.get("local.checkpoint")),
         transformer=gguf or _path(settings.get("local.transformer")),
+        loras=folder.loras,
+        text_encoder=text_encoder or _text_encoder(settings),
     )
     options = LocalOptions(
         device=str(settings.get("local.device")),
@@ -67,6 +71,14 @@ def build_engine_room(  # noqa: PLR0913 - the composition root's one call
         Place.CLOUD: cloud or ReplicateEngine(find_token, folder.schemas),
     }
     return EngineRoom(engines)
+
+
+def _text_encoder(settings: Settings) -> TextEncoderWish:
+    return TextEncoderWish(
+        str(settings.get("local.text_encoder")),
+        _path(settings.get("local.text_encoder_gguf")),
+        _path(settings.get("local.text_encoder_mmproj")),
+    )
 
 
 def _path(value: object) -> Path | None:

@@ -73,9 +73,24 @@ class DataFolder:
         return self.cache_folder or self.home / "huggingface_cache"
 
     @property
+    def hub_cache(self) -> Path:
+        """Where the hub's own cache of repositories is in it."""
+        return self.huggingface_cache / "hub"
+
+    @property
+    def downloads(self) -> Path:
+        """How far the download is that runs, or ran last."""
+        return self.home / "downloads"
+
+    @property
     def schemas(self) -> Path:
         """What the cloud models took as input when they were last asked."""
         return self.home / "schemas"
+
+    @property
+    def loras(self) -> Path:
+        """The person's LoRA files."""
+        return self.home / "loras"
 
     @property
     def logs(self) -> Path:

@@ -11,7 +11,7 @@ from qie_desktop.core.catalogue import CATALOGUE
 from qie_desktop.core.errors import QieError
 from qie_desktop.core.events import Phase, Step
 from qie_desktop.core.job import Job, JobState
-from qie_desktop.core.model import EmbeddedWeights, Place
+from qie_desktop.core.model import EmbeddedWeights, HubWeights, Place
 from qie_desktop.storage.resources import resources_folder
 from qie_desktop.ui.gallery.cells import NO_OUTPUT
 from qie_desktop.ui.gallery.dragging import dragged_outputs
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _REUSE_PREFIX = "reuse:"
 _SAMPLE = "sample.jpg"
+_QUANTISATION = "local.quantisation"
 
 
 class Desk(QObject):
@@ -62,7 +63,9 @@ class Desk(QObject):
         dialogs.means_changed.connect(self._controls.refresh)
         dialogs.setting_changed.connect(self._on_setting_changed)
         dialogs.starter_wanted.connect(self._on_starter_wanted)
+        dialogs.local_wanted.connect(self._on_local_wanted)
         dialogs.cloud_wanted.connect(self._on_cloud_wanted)
+        dialogs.downloads.changed.connect(self._controls.show_download)
         dialogs.images_wanted.connect(self._controls.open_images)
         dialogs.prompt_wanted.connect(self._controls.focus_prompt)
         dialogs.failed.connect(self._on_failed)
@@ -218,7 +221,13 @@ class Desk(QObject):
         if code.startswith(_REUSE_PREFIX):
             self.reuse_settings(code.removeprefix(_REUSE_PREFIX))
         else:
-            self._dialogs.help_with(code)
+            self._dialogs.help_with(code, self._wanted_quantisation())
+
+    def _wanted_quantisation(self) -> str:
+        """Return which one the person has chosen; nothing where what is best on this machine will do."""
+        settings = self._session.settings
+        known = settings.get(_QUANTISATION) if settings.is_set(_QUANTISATION) else ""
+        return str(self._draft.given.get("quantisation", known))
 
     @Slot(str, object)
     def _on_setting_changed(self, _key: str, _value: object) -> None:
@@ -237,6 +246,16 @@ class Desk(QObject):
             self._controls.take_files([sample])
         if not self._draft.prompt and spec.examples:
             self._draft.set_prompt(spec.examples[0])
+        self._controls.focus_prompt()
+
+    @Slot()
+    def _on_local_wanted(self) -> None:
+        # Whoever has begun already is not interrupted.
+        if not self._draft.prompt and not self._draft.image_count:
+            spec = next(
+                spec for spec in CATALOGUE if spec.local and isinstance(spec.local.weights, HubWeights)
+            )
+            self._draft.set_model(spec.id)
         self._controls.focus_prompt()
 
     @Slot()

@@ -10,6 +10,7 @@ from PySide6.QtGui import QDesktopServices
 
 from qie_desktop.core import cloud_errors, errors
 from qie_desktop.engines.replicate.refusals import BILLING_PAGE
+from qie_desktop.ui.download_watch import DownloadWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QDialog, QWidget
 
     from qie_desktop.core.job import Job
+    from qie_desktop.core.model_parts import DownloadChoice
     from qie_desktop.ui.session import Session
 
 
@@ -32,6 +34,8 @@ class Dialogs(QObject):
     """A token or weights were added or removed: other models may be ready now."""
     cloud_wanted = Signal()
     """The person has begun with a token: it is stored."""
+    local_wanted = Signal()
+    """The person has begun with the local model; it may still have to be downloaded."""
     starter_wanted = Signal()
     """The person wants to try the built-in model."""
     images_wanted = Signal()
@@ -46,6 +50,9 @@ class Dialogs(QObject):
         self._window = window
         self._session = session
         self._open: dict[str, QDialog] = {}
+        self.downloads = DownloadWatch(session, self)
+        self.downloads.setting_changed.connect(self.setting_changed)
+        self.downloads.files_changed.connect(self.means_changed)
         self._helps: Final[dict[str, Callable[[], None]]] = {
             errors.CredentialsMissing.code: self.ask_token,
             cloud_errors.CredentialsRefused.code: self.replace_token,
@@ -56,13 +63,15 @@ class Dialogs(QObject):
             errors.OutOfMemory.code: partial(self.show_settings, "local_page"),
             errors.DiskFull.code: partial(self.show_settings, "general_page"),
             errors.SettingsError.code: self.show_settings,
-            **dict.fromkeys(_ABOUT_MODELS, self.show_models),
             **dict.fromkeys(_ABOUT_IMAGES, self.images_wanted.emit),
         }
 
-    def help_with(self, code: str) -> None:
-        """Open what helps with an error of this code."""
-        self._helps.get(code, self.show_settings)()
+    def help_with(self, code: str, quantisation: str = "") -> None:
+        """Open what helps with an error of this code; where that are models, with the one that is wanted."""
+        if code in _ABOUT_MODELS:
+            self.show_models(quantisation)
+        else:
+            self._helps.get(code, self.show_settings)()
 
     def show_settings(self, page: str = "") -> None:
         """Open the settings, at a page if one is named."""
@@ -79,14 +88,17 @@ class Dialogs(QObject):
             dialog.show_page(page)
 
     @Slot()
-    def show_models(self) -> None:
-        """Open the models of this machine."""
+    def show_models(self, quantisation: str = "") -> None:
+        """Open the models of this machine, with a quantisation chosen if one is named."""
         from qie_desktop.ui.sheets.manage_models import ManageModelsDialog  # noqa: PLC0415
 
-        if self._shown("models") is None:
-            dialog = ManageModelsDialog(self._session, self._window)
+        dialog = self._shown("models")
+        if dialog is None:
+            dialog = ManageModelsDialog(self._session, self.downloads, self._window, quantisation)
             dialog.setting_changed.connect(self.setting_changed)
             self._show("models", dialog)
+        elif quantisation and isinstance(dialog, ManageModelsDialog):
+            dialog.prefer(quantisation)
 
     @Slot()
     def ask_token(self) -> None:
@@ -118,7 +130,7 @@ class Dialogs(QObject):
         if self._shown("first_run") is None:
             sheet = FirstRunSheet(self._session, self._window)
             sheet.starter_chosen.connect(self.starter_wanted)
-            sheet.local_chosen.connect(self.show_models)
+            sheet.local_chosen.connect(self._on_local_chosen)
             sheet.token_chosen.connect(self._on_token_chosen)
             self._show("first_run", sheet)
 
@@ -126,6 +138,13 @@ class Dialogs(QObject):
         """Open everything that is known of a job."""
         work = partial(self._session.store.load, job_id)
         self._session.background.run(work, self._on_job_loaded, self.failed.emit)
+
+    @Slot(object)
+    def _on_local_chosen(self, choice: DownloadChoice | None) -> None:
+        self.local_wanted.emit()
+        self.show_models()
+        if choice is not None:
+            self.downloads.start(choice)
 
     @Slot()
     def _on_token_chosen(self) -> None:

@@ -179,6 +179,8 @@ class MainWindow(QMainWindow):
         self.closing.finished.connect(self._on_closing_finished)
         self.closing.kept.connect(self._on_kept)
         self.notices.opened.connect(self._on_notice_opened)
+        self.notices.models_wanted.connect(self._on_models_wanted)
+        self.dialogs.downloads.ended.connect(self.notices.tell_download)
         self.machinery.background.failed_unheard.connect(self.show_error)
         self.dialogs.setting_changed.connect(self.machinery.on_setting_changed)
         self._drags.entered.connect(self._on_drag_entered)
@@ -219,6 +221,11 @@ class MainWindow(QMainWindow):
     def _on_notice_opened(self, job_id: str) -> None:
         self.come_to_front()
         self.desk.show_job(job_id)
+
+    @Slot()
+    def _on_models_wanted(self) -> None:
+        self.come_to_front()
+        self.dialogs.show_models()
 
     @Slot()
     def _on_closing_finished(self) -> None:

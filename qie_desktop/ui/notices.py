@@ -8,11 +8,14 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 
+from qie_desktop.core.catalogue import find_model
+from qie_desktop.core.download import TaskKind, TaskPhase
 from qie_desktop.core.job import Job, JobState
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
+    from qie_desktop.core.download import DownloadState
     from qie_desktop.ui.session import Session
 
 _SHOWN_MS = 10_000
@@ -21,15 +24,25 @@ _TITLES = {
     JobState.SUCCEEDED: "Your picture is ready",
     JobState.FAILED: "A picture could not be made",
 }
+_DOWNLOADS = {
+    (TaskKind.DOWNLOAD, TaskPhase.DONE): "The download is complete",
+    (TaskKind.DOWNLOAD, TaskPhase.FAILED): "The download has stopped",
+    (TaskKind.VERIFY, TaskPhase.FAILED): "A file needs attention",
+}
 
 
 class Notices(QObject):
-    """Tells of ended jobs while another program is in front, if the settings allow; counts those that run."""
+    """Tells of ended jobs and downloads while another program is in front, if the settings allow.
+
+    The jobs that run are counted in the Dock.
+    """
 
     told = Signal(str, str)
     """Title and text of a notification that was sent."""
     opened = Signal(str)
     """Job id: the person clicked on its notification."""
+    models_wanted = Signal()
+    """The person clicked on the notification about a download."""
 
     def __init__(self, window: QWidget, session: Session) -> None:
         super().__init__(window)
@@ -41,6 +54,20 @@ class Notices(QObject):
         self._hide.timeout.connect(self._on_shown_long_enough)
         session.jobs.submitted.connect(self._on_submitted)
         session.jobs.ended.connect(self._on_ended)
+
+    @Slot(object)
+    def tell_download(self, state: DownloadState) -> None:
+        """Tell that a download is done, or has stopped by itself, if the settings allow."""
+        title = _DOWNLOADS.get((state.task, state.phase))
+        if title is None or self._is_in_front() or not self._session.settings.get("general.notifications"):
+            return
+        QApplication.alert(self._window)
+        text = (
+            state.error.message
+            if state.error
+            else f"{find_model(state.choice.model_id).name} is ready to use."
+        )
+        self._send(title, text, "")
 
     def withdraw(self) -> None:
         """Take back the notification and the badge."""
@@ -69,7 +96,10 @@ class Notices(QObject):
 
     @Slot()
     def _on_clicked(self) -> None:
-        self.opened.emit(self._job_id)
+        if self._job_id:
+            self.opened.emit(self._job_id)
+        else:
+            self.models_wanted.emit()
 
     def _count(self) -> None:
         _set_badge(len(self._session.jobs.active()))

@@ -68,6 +68,8 @@ class Startup(QObject):
         window.open_files(self._files)
         window.gallery.reload()
         self._take_up()
+        # A download outlives the window: it may be under way.
+        window.dialogs.downloads.look()
         session.background.run(_warm_up, _nothing)
         if self._choose:
             choose = partial(choose_model, session.settings, self._problem)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 _NATIVE = sys.platform == "darwin"
 _ICON_PX = 18
-_ZOOM_TEXT = "0,000 %"
+_EDGE_PX = 0 if _NATIVE else 6
+"""So that the outer icons end where what is in the panes does; on a Mac the system sees to it."""
+_ZOOM_TEXT = "0,000%"
 
 
 class ToolBar(QToolBar):
@@ -38,6 +40,7 @@ class ToolBar(QToolBar):
         self._title.setFont(_title_font())
         self._title.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._title.adjustSize()
+        self._add_gap(_EDGE_PX)
         self._add(actions["hide_controls"], "Controls")
         self._add_spacer()
         self._add(actions["compare"], "Compare", "compare_toggle")
@@ -48,10 +51,11 @@ class ToolBar(QToolBar):
         self._add(actions["zoom_in"], "Zoom in")
         self._add_gap()
         self._add(actions["hide_gallery"], "Gallery")
+        self._add_gap(_EDGE_PX)
 
     def set_zoom(self, percent: float | None) -> None:
         """Show how large the picture is; None where there is none."""
-        self._zoom.setText("–" if percent is None else f"{percent:,.0f} %")
+        self._zoom.setText("–" if percent is None else f"{percent:,.0f}%")
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Keep the title in the middle of the window, whatever stands beside it."""
@@ -97,9 +101,9 @@ class ToolBar(QToolBar):
         spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.addWidget(spacer)
 
-    def _add_gap(self) -> None:
+    def _add_gap(self, width_px: int = Spacing.s) -> None:
         gap = QWidget(self)
-        gap.setFixedWidth(Spacing.s)
+        gap.setFixedWidth(width_px)
         self.addWidget(gap)
 
 

@@ -13,6 +13,7 @@ from qie_desktop.core.errors import (
     ModelNotInstalled,
     NotReady,
 )
+from qie_desktop.core.lora_errors import QualityNotInstalled
 from qie_desktop.core.machine import this_machine
 
 if TYPE_CHECKING:
@@ -50,6 +51,12 @@ def worded_for_window(error: QieError | None, spec: ModelSpec) -> QieError | Non
 
 def _worded(error: QieError, spec: ModelSpec) -> QieError:
     kind = type(error)
+    if isinstance(error, QualityNotInstalled):
+        about = f": about {error.missing_gb:.0f}\N{NO-BREAK SPACE}GB to download" if error.missing_gb else ""
+        return ModelNotInstalled(
+            f"{error.quality} is not on {this_machine()} yet{about}. Full quality works without.",
+            "Get it under Manage Models, or choose another quality under More options.",
+        )
     if isinstance(error, ModelNotInstalled):
         return ModelNotInstalled(_not_installed(error, spec), _HINTS[ModelNotInstalled])
     if kind in _CHECKPOINTS:
@@ -60,6 +67,8 @@ def _worded(error: QieError, spec: ModelSpec) -> QieError:
 
 def _not_installed(error: ModelNotInstalled, spec: ModelSpec) -> str:
     """Return what is missing: the model, or one quantisation of it; with its size, where that is known."""
-    size = f": about {error.missing_gb:.0f}\N{NO-BREAK SPACE}GB to download" if error.missing_gb else ""
+    # The compact text encoder is smaller: which one it will be is not chosen yet.
+    about = "about" if error.quantisation else "up to"
+    size = f": {about} {error.missing_gb:.0f}\N{NO-BREAK SPACE}GB to download" if error.missing_gb else ""
     what = f"The quantisation {error.quantisation} of {spec.name}" if error.quantisation else spec.name
     return f"{what} is not on {this_machine()} yet{size}."

@@ -17,6 +17,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from qie_desktop.cli.main import app
+from qie_desktop.services.downloads import Downloads
+from qie_desktop.storage.data_folder import DataFolder
+from qie_desktop.storage.settings import Settings
+from tests.support.hub_server import HubServer, made_up_repositories
 from tests.support.replicate_server import ReplicateServer
 
 SMALL_AREA_PX = 128 * 128
@@ -117,3 +121,28 @@ def save_picture(path: Path, size: tuple[int, int], mode: str = "RGB", **options
     rgb = np.stack([across, down, 255 - (across + down) / 2], -1).round().astype(np.uint8)
     Image.fromarray(rgb).convert(mode).save(path, **options)
     return path
+
+
+@pytest.fixture
+def serve(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., HubServer]]:
+    """Starts a hub that everything here is led to."""
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    hubs: list[HubServer] = []
+
+    def serve(repositories: list[object] | None = None, **options: object) -> HubServer:
+        hub = HubServer(repositories or made_up_repositories(), **options)
+        hub.start()
+        hubs.append(hub)
+        for name, value in hub.environ.items():
+            monkeypatch.setenv(name, value)
+        return hub
+
+    yield serve
+    for hub in hubs:
+        hub.close()
+
+
+@pytest.fixture
+def downloads(home: Path) -> Downloads:
+    folder = DataFolder.at(home, {})
+    return Downloads(folder, Settings.load(folder.config))

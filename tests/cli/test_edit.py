@@ -141,3 +141,16 @@ def test_alpha_comes_back_as_it_was(qie, tmp_path):
 
     with Image.open(tmp_path / "out.png") as result:
         assert result.getchannel("A").tobytes() == alpha.tobytes()
+
+
+def test_what_is_written_elsewhere_counts_as_saved(qie, tmp_path):
+    photo = save_picture(tmp_path / "photo.jpg", (100, 76))
+    qie("config", "set", "general.keep_jobs", "until-saved")
+    kept = qie("edit", photo, "sepia", "--steps", 1, "--json").json["job_id"]
+    saved = qie("edit", photo, "sepia", "--steps", 1, "--json", "-o", tmp_path / "out.webp").json["job_id"]
+
+    assert qie("cleanup", "--expired", "--yes").exit_code == 0
+
+    left = [job["job_id"] for job in qie("jobs", "list", "--json").json]
+    assert kept in left
+    assert saved not in left

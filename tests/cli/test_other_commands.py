@@ -195,11 +195,3 @@ def test_the_command_line_imports_no_torch():
 
 def test_the_version_is_told(qie):
     assert qie("--version").stdout.startswith("qie 0.")
-
-
-def test_bench_refuses_what_it_cannot_measure(qie) -> None:
-    assert qie("bench").exit_code == 2
-    refused = qie("bench", "--synthetic", "--quant", "Q9_K")
-    assert refused.exit_code == 2
-    assert "Q4_K" in refused.stderr
-    assert qie("bench", "--synthetic", "--against", "comfy").exit_code == 2

@@ -167,7 +167,7 @@ def test_every_default_is_a_value_that_the_parameter_takes(spec, parameter):
         for context in ({}, *contexts):
             default = parameter.default_for(context, count)
             if default is None:
-                assert parameter.kind is ParameterKind.SEED
+                assert parameter.kind in {ParameterKind.SEED, ParameterKind.LORAS}
             else:
                 parsed = parameter.parse(default, count)
                 assert (parsed, type(parsed)) == (default, type(default))
@@ -182,6 +182,8 @@ def test_a_value_out_of_bounds_is_named(spec, parameter):
         ParameterKind.SEED: [0, MAX_SEED],
     }.get(parameter.kind)
     given = [outside[0] - 1, outside[1] + 1, "many", None, True] if outside else ["nothing of the kind"]
+    if parameter.kind is ParameterKind.LORAS:
+        given = ["style:-4.1", "style:4.1", "style:nan", "style:many", "../style", "a; a.safetensors", ":1"]
     if parameter.kind is ParameterKind.TEXT:
         assert parameter.parse("anything", 1) == "anything"
         return

@@ -6,6 +6,7 @@ types that the pipeline forgets to pass, the processor that needs torchvision, a
 """
 
 import json
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.support.tiny_checkpoint import read_gguf_weights
 from tests.support.tiny_models import empty_transformer, one_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
     import torch
@@ -70,15 +71,25 @@ def run_stock(
     width: int,
     height: int,
     scheduler: "Mapping[str, Any] | None" = None,
+    loras: "Sequence[tuple[Path, float]]" = (),
 ) -> StockResult:
     """Run the stock pipeline once.
 
     `reference_area_px` takes the place of its own megapixel: references have this area, sides rounded to 32.
-    `scheduler` overrides entries of the checkpoint's scheduler configuration.
+    `scheduler` overrides entries of the checkpoint's scheduler configuration; `loras` are loaded by peft,
+    each with its strength.
     """
     import torch
 
     pipeline = build_pipeline(checkpoint, gguf_path, scheduler=scheduler)
+    names = [f"lora_{number}" for number in range(len(loras))]
+    with warnings.catch_warnings():
+        # peft warns of what is wanted here: several at a time.
+        warnings.filterwarnings("ignore", "Already found a `peft_config` attribute")
+        for name, (path, _) in zip(names, loras, strict=True):
+            pipeline.load_lora_weights(path.parent, weight_name=path.name, adapter_name=name)
+    if names:
+        pipeline.set_adapters(names, [strength for _, strength in loras])
     record = _Record(pipeline)
     with one_thread(), reference_area(reference_area_px), _token_types(pipeline):
         output = pipeline(

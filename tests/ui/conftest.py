@@ -34,6 +34,7 @@ from tests.ui.bench import Bench, Ear, build_runner
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
+    from qie_desktop.ui.download_watch import DownloadWatch
     from qie_desktop.ui.main_window import MainWindow
 
 T = TypeVar("T")
@@ -231,3 +232,13 @@ def request_for(photo: Path) -> Callable[..., Request]:
         return build_request(model_id, prompt, [photo], options)
 
     return make_request
+
+
+@pytest.fixture
+def watch(session: Session) -> Iterator[DownloadWatch]:
+    """What looks at the download of the data folder."""
+    from qie_desktop.ui.download_watch import DownloadWatch
+
+    watch = DownloadWatch(session)
+    yield watch
+    watch.deleteLater()

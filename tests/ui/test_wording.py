@@ -11,8 +11,11 @@ from pytestqt.qtbot import QtBot
 
 from qie_desktop.core.catalogue import find_model
 from qie_desktop.core.errors import CheckpointIncomplete, QieError
+from qie_desktop.core.lora_errors import QualityNotInstalled
 from qie_desktop.core.machine import this_machine
+from qie_desktop.core.request import build_request
 from qie_desktop.engines.local.checkpoint import CheckpointLocator
+from qie_desktop.engines.local.loras import LoraLocator
 from qie_desktop.ui.main_window import MainWindow
 from qie_desktop.ui.wording import worded_for_window
 
@@ -38,12 +41,12 @@ def cached(hub: Path, *repos: str) -> Path:
         (
             (),
             None,
-            f"Qwen-Image-Edit 2509 is not on {this_machine()} yet: about 31\N{NO-BREAK SPACE}GB to download.",
+            f"Qwen-Image-Edit 2509 is not on {this_machine()} yet: up to 31\N{NO-BREAK SPACE}GB to download.",
         ),
         (
             (GGUF,),
             None,
-            f"Qwen-Image-Edit 2509 is not on {this_machine()} yet: about 17\N{NO-BREAK SPACE}GB to download.",
+            f"Qwen-Image-Edit 2509 is not on {this_machine()} yet: up to 17\N{NO-BREAK SPACE}GB to download.",
         ),
         (
             (BASE, GGUF),
@@ -51,7 +54,7 @@ def cached(hub: Path, *repos: str) -> Path:
             f"The quantisation Q8_0 of Qwen-Image-Edit 2509 is not on {this_machine()} yet: "
             "about 22\N{NO-BREAK SPACE}GB to download.",
         ),
-        ((BASE, GGUF), "Q2_K", "Some of the files of Qwen-Image-Edit 2509 are missing."),
+        ((BASE, GGUF), "Q2_K", f"Qwen-Image-Edit 2509 is not on {this_machine()} yet."),
     ],
 )
 def test_what_is_missing_is_named_without_files_and_repositories(
@@ -67,6 +70,20 @@ def test_what_is_missing_is_named_without_files_and_repositories(
     assert worded.__cause__ is error
 
 
+def test_lightning_that_is_missing_is_called_by_its_name(tmp_path: Path) -> None:
+    lightning = build_request(LOCAL.id, "warmer", [tmp_path / "a.png"])
+    with pytest.raises(QualityNotInstalled) as caught:
+        LoraLocator(CheckpointLocator(tmp_path, tmp_path)).of(LOCAL, lightning)
+    worded = worded_for_window(caught.value, LOCAL)
+    assert worded is not None
+    assert worded.code == "model_not_installed"
+    assert worded.message == (
+        f"Lightning · 4 steps is not on {this_machine()} yet: about 2\N{NO-BREAK SPACE}GB to download. "
+        "Full quality works without."
+    )
+    assert "More options" in worded.hint
+
+
 def test_what_names_no_files_stays_as_it_is() -> None:
     error = QieError("The disk is full.", "Make room.")
     assert worded_for_window(error, LOCAL) is error
@@ -80,7 +97,7 @@ def test_button_beside_the_reason_opens_the_models_sheet(
     window.draft.set_prompt("sepia")
     window.draft.set_model(LOCAL.id)
     reason = window.findChild(QLabel, "run_reason")
-    qtbot.waitUntil(lambda: "about 31\N{NO-BREAK SPACE}GB to download" in reason.text())
+    qtbot.waitUntil(lambda: "up to 31\N{NO-BREAK SPACE}GB to download" in reason.text())
     assert reason.text().count("/") == 0
     assert "Qwen/Qwen-Image-Edit-2509" in reason.toolTip()
     fix = window.findChild(QPushButton, "run_fix")

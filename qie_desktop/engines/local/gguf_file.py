@@ -1,13 +1,13 @@
-"""The header of a GGUF file: which tensors it holds, of what type and shape, and where."""
+"""The GGUF file of a Qwen-Image transformer: what its header says, and whether a config agrees."""
 
 from __future__ import annotations
 
 import re
-import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from qie_desktop.core.errors import CheckpointDamaged, CheckpointIncomplete, CheckpointMismatch
+from qie_desktop.core.errors import CheckpointMismatch
+from qie_desktop.engines.local.gguf_header import GgufTensor, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 ARCHITECTURE = "qwen_image"
 """What `general.architecture` says in a GGUF file of a Qwen-Image transformer."""
+
+MODULATION = ("img_mod.1.", "txt_mod.1.")
+"""In the names of layers whose weights are read when they are needed, and not kept."""
 
 _PREFIX = "model.diffusion_model."
 """Some converters keep the name under which ComfyUI holds the transformer."""
@@ -36,17 +39,6 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class GgufTensor:
-    """One tensor of the file: its shape in torch's order, its type's name, and where its bytes lie."""
-
-    name: str
-    type_name: str
-    shape: tuple[int, ...]
-    offset: int
-    byte_count: int
-
-
-@dataclass(frozen=True, slots=True)
 class GgufFile:
     """The header of a file: its tensors by name, without a converter's prefix."""
 
@@ -57,6 +49,13 @@ class GgufFile:
     def byte_count(self) -> int:
         """The size of all tensors together, in bytes."""
         return sum(tensor.byte_count for tensor in self.tensors.values())
+
+    def resident_bytes(self, bytes_per_number: int) -> int:
+        """Return what is kept in memory: all but the modulation, in blocks where they are such."""
+        kept = (
+            tensor for tensor in self.tensors.values() if not any(part in tensor.name for part in MODULATION)
+        )
+        return sum(tensor.resident_bytes(bytes_per_number) for tensor in kept)
 
     @property
     def block_count(self) -> int:
@@ -86,34 +85,7 @@ def read_gguf(path: Path) -> GgufFile:
     Raises CheckpointIncomplete when there is no such file, CheckpointDamaged when it is truncated or not GGUF
     at all, and CheckpointMismatch, saying what it is, when it holds something else.
     """
-    from gguf import GGUFReader  # noqa: PLC0415 - brings numpy in: only when a file is read
-
-    if not path.is_file():
-        raise CheckpointIncomplete(
-            f"There is no file {path}.", "Set local.transformer to a .gguf file of Qwen-Image-Edit."
-        )
-    try:
-        reader = GGUFReader(path)
-        field = reader.get_field("general.architecture")
-        architecture = str(field.contents()) if field else "unknown"
-        tensors = {
-            tensor.name.removeprefix(_PREFIX): GgufTensor(
-                tensor.name.removeprefix(_PREFIX),
-                tensor.tensor_type.name,
-                tuple(int(side) for side in reversed(tensor.shape)),
-                int(tensor.data_offset),
-                int(tensor.n_bytes),
-            )
-            for tensor in reader.tensors
-        }
-    except (ValueError, IndexError, KeyError, OverflowError, struct.error, OSError) as error:
-        raise CheckpointDamaged(
-            f"{path.name} cannot be read as a GGUF file: {error}.",
-            "Download it again: it is cut off or damaged.",
-        ) from error
-    if architecture != ARCHITECTURE:
-        raise CheckpointMismatch(
-            f"{path.name} holds a model of the architecture {architecture}, not {ARCHITECTURE}.",
-            "Choose a .gguf file of Qwen-Image-Edit-2509.",
-        )
-    return GgufFile(path, tensors)
+    header = read_header(path, "Set local.transformer to a .gguf file of Qwen-Image-Edit.")
+    header.require(ARCHITECTURE, "Choose a .gguf file of Qwen-Image-Edit-2509.")
+    named = {tensor.name.removeprefix(_PREFIX): tensor for tensor in header.tensors.values()}
+    return GgufFile(path, {name: replace(tensor, name=name) for name, tensor in named.items()})

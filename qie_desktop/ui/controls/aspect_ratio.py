@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from qie_desktop.core.parameters import Choice
     from qie_desktop.ui.draft import Draft
 
-_TILE = QSize(42, 50)
+_TILE = QSize(38, 50)
 _SHAPE_PX = 22
 _LABEL_PX = 16
 
@@ -102,10 +102,10 @@ class _Tile(QAbstractButton):
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """The size of every tile."""
+        """The least size of a tile; its row makes it wider."""
         return _TILE
 
     def paintEvent(self, _paint: QPaintEvent) -> None:  # noqa: N802 - Qt's name
@@ -113,7 +113,7 @@ class _Tile(QAbstractButton):
         colours = Colours.of(self.palette())
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        face = QRectF(self.rect()).adjusted(1, 1, -1, -1)
+        face = QRectF(self.rect())
         if self.isChecked() or self.underMouse():
             share = 0.16 if self.isChecked() else 0.06
             painter.setBrush(
@@ -124,7 +124,7 @@ class _Tile(QAbstractButton):
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(colours.accent, 1.5))
-            painter.drawRoundedRect(face, Radius.small, Radius.small)
+            painter.drawRoundedRect(face.adjusted(0.75, 0.75, -0.75, -0.75), Radius.small, Radius.small)
         middle = QRect(0, Spacing.xs, self.width(), self.height() - Spacing.xs - _LABEL_PX).center()
         if self._ratio is None:
             tone = Tone.ACCENT if self.isChecked() else Tone.MUTED
@@ -145,7 +145,7 @@ class _Tile(QAbstractButton):
         longer = max(across, down)
         width, height = _SHAPE_PX * across / longer, _SHAPE_PX * down / longer
         shape = QRectF(x - width / 2, y - height / 2, width, height)
-        tone = colours.accent if self.isChecked() else colours.muted
+        tone = colours.accent_text if self.isChecked() else colours.muted
         fill = mixed(colours.surface, tone, 0.3)
         painter.setBrush(fill)
         painter.setPen(QPen(tone, 1.5))

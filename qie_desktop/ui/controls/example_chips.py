@@ -28,6 +28,7 @@ class ExampleChips(FlowBox):
         super().__init__(parent, Spacing.xs)
         self.setObjectName("prompt_examples")
         self.setAccessibleName("Examples")
+        self.flow.setContentsMargins(0, Spacing.xs, 0, 0)
         self._draft = draft
         self._chips: list[_Chip] = []
         draft.model_changed.connect(self._on_model_changed)

@@ -51,12 +51,13 @@ class FlowLayout(QLayout):
 
     def height_for(self, width: int) -> int:
         """Return the height that the rows take."""
-        return self._arrange(QRect(0, 0, width, 0), move=False)
+        margins = self.contentsMargins()
+        return self._arrange(QRect(0, 0, width, 0), move=False) + margins.top() + margins.bottom()
 
     def setGeometry(self, rect: QRect) -> None:  # noqa: N802 - Qt's name
         """Put the items in their places."""
         super().setGeometry(rect)
-        self._arrange(rect, move=True)
+        self._arrange(rect.marginsRemoved(self.contentsMargins()), move=True)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return the size of the largest item: everything beyond is a matter of rows."""

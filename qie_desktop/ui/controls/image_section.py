@@ -129,7 +129,7 @@ class ImageSection(QWidget):
     def _show_size(self) -> None:
         error = picture_problem(self._draft, self._pictures)
         size = None if error else expected_size(self._draft, self._pictures)
-        self._size_label.setText(f"Result {size.width} × {size.height} px" if size else "")
+        self._size_label.setText(f"Result {size} px" if size else "")
         self._size_label.setVisible(size is not None)
         hint = ideal_hint(self._draft, self._pictures)
         self._ideal_hint.setText(hint)

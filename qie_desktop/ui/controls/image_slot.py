@@ -260,7 +260,7 @@ class ImageSlot(QAbstractButton):
         lines = [self._state.path.name]
         if isinstance(self._state.shown, LoadedPicture):
             info = self._state.shown.info
-            lines.append(f"{info.size.width} × {info.size.height} px · {byte_text(info.byte_count)}")
+            lines.append(f"{info.size} px · {byte_text(info.byte_count)}")
         elif self._state.shown is not None:
             lines.append(self._state.shown.message)
         if state.sets_size:

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from qie_desktop.core.catalogue import CATALOGUE
+from qie_desktop.core.errors import ModelNotInstalled
 from qie_desktop.core.model import ModelKind
 from qie_desktop.ui.controls.model_row import ModelRow
 from qie_desktop.ui.controls.popup import Popup
@@ -51,6 +52,7 @@ class ModelPopup(Popup):
                     self.rows.append(row)
                     column.addWidget(row)
         readiness.changed.connect(self._on_readiness_changed)
+        readiness.download_changed.connect(self._on_readiness_changed)
         self._on_readiness_changed()
 
     def open(self, anchor: QWidget, model_id: str) -> None:
@@ -74,7 +76,10 @@ class ModelPopup(Popup):
     @Slot()
     def _on_readiness_changed(self) -> None:
         for row in self.rows:
-            row.show_problem(self._readiness.problem(row.spec))
+            problem = self._readiness.problem(row.spec)
+            # Only who waits for it hears of a download.
+            waits = isinstance(problem, ModelNotInstalled)
+            row.show_problem(problem, self._readiness.download_text(row.spec) if waits else "")
 
     @Slot()
     def _on_row_clicked(self) -> None:

@@ -46,6 +46,7 @@ class ModelRow(QAbstractButton):
         self._settings = settings
         self._price = ""
         self._problem: QieError | None = None
+        self._reason = ""
         self._place = icon(PLACE_ICONS[spec.place], self, Tone.MUTED)
         self._place_chosen = icon(PLACE_ICONS[spec.place], self, Tone.ACCENT)
         self.setObjectName(f"model_{spec.id}")
@@ -63,19 +64,21 @@ class ModelRow(QAbstractButton):
         self._fix.clicked.connect(self._on_fix_clicked)
         self.show_problem(None)
 
-    def show_problem(self, problem: QieError | None) -> None:
-        """Show why the model cannot be used now, and offer to mend it."""
+    def show_problem(self, problem: QieError | None, download: str = "") -> None:
+        """Show why the model cannot be used now, and offer to mend it; or how far its download is."""
         self._problem = problem
+        self._reason = "" if problem is None else download or reason_text(problem)
         self._price = price_text(self.spec, self._settings)
         fix = FIXES.get(problem.code) if problem else None
         self._fix.setVisible(fix is not None)
         if fix and problem:
+            fix = "Show…" if download else fix
             self._fix.setText(fix)
             self._fix.setAccessibleName(f"{fix.rstrip('…')} for {self.spec.name}")
             self._place_fix()
         details = [place_text(self.spec.place), self._price, typical_time_text(self.spec)]
         if problem:
-            details.append(reason_text(problem))
+            details.append(self._reason)
         self.setAccessibleName(f"{self.spec.name}, {', '.join(details)}")
         self.setToolTip(f"{problem.message} {problem.hint}".strip() if problem else self.spec.summary)
         self.update()
@@ -135,9 +138,7 @@ class ModelRow(QAbstractButton):
         painter.drawText(room, left, metrics.elidedText(detail, Qt.TextElideMode.ElideRight, room.width()))
         if self._problem is not None:
             rest = room.adjusted(metrics.horizontalAdvance(f"{detail} · "), 0, 0, 0)
-            reason = metrics.elidedText(
-                reason_text(self._problem), Qt.TextElideMode.ElideRight, max(0, rest.width())
-            )
+            reason = metrics.elidedText(self._reason, Qt.TextElideMode.ElideRight, max(0, rest.width()))
             painter.setPen(colours.warning)
             painter.drawText(rest, left, reason)
 

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from qie_desktop.core.parameters import MAX_SEED, ParameterKind
+from qie_desktop.ui.controls.lora_list import LoraList
 from qie_desktop.ui.controls.seed_editor import SeedEditor
 from qie_desktop.ui.controls.segments import Segments
 from qie_desktop.ui.controls.steady_boxes import SteadyComboBox, SteadyDoubleSpinBox, SteadySpinBox
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from qie_desktop.core.parameters import Choice, ParameterSpec, Value
+    from qie_desktop.ui.session import Session
 
 _MOST_SEGMENTS = 4
 _SEGMENT_CHARS = 18
@@ -207,6 +209,28 @@ class SeedOptionEditor(OptionEditor):
         self._tell(seed)
 
 
+class LorasEditor(OptionEditor):
+    """The person's LoRA files, each with its strength."""
+
+    def __init__(self, spec: ParameterSpec, session: Session) -> None:
+        self._list = LoraList(spec, session)
+        super().__init__(spec, self._list)
+        self._list.loras_set.connect(self._on_loras_set)
+
+    @property
+    def target(self) -> QWidget:
+        """The button to add one: there may be none yet."""
+        return self._list.add
+
+    def show_value(self, value: Value | None) -> None:
+        """Show which act."""
+        self._list.show_loras(None if value is None else str(value))
+
+    @Slot(object)
+    def _on_loras_set(self, value: str | None) -> None:
+        self._tell(value)
+
+
 _PLAIN_EDITORS: Mapping[ParameterKind, Callable[[ParameterSpec], OptionEditor]] = {
     ParameterKind.INTEGER: WholeNumberEditor,
     ParameterKind.NUMBER: NumberEditor,
@@ -216,8 +240,12 @@ _PLAIN_EDITORS: Mapping[ParameterKind, Callable[[ParameterSpec], OptionEditor]] 
 }
 
 
-def make_editor(spec: ParameterSpec, input_count: int, notes: Mapping[str, str]) -> OptionEditor:
+def make_editor(
+    spec: ParameterSpec, input_count: int, notes: Mapping[str, str], session: Session
+) -> OptionEditor:
     """Return an editor for a parameter; `notes` are remarks on its choices, by value."""
+    if spec.kind is ParameterKind.LORAS:
+        return LorasEditor(spec, session)
     plain = _PLAIN_EDITORS.get(spec.kind)
     if plain is not None:
         return plain(spec)

@@ -12,6 +12,7 @@ from qie_desktop.ui.controls.applicable import more_options, values_of
 from qie_desktop.ui.controls.disclosure import Disclosure
 from qie_desktop.ui.controls.memory_notes import memory_notes
 from qie_desktop.ui.controls.option_editors import (
+    LorasEditor,
     OptionEditor,
     SeedOptionEditor,
     SwitchEditor,
@@ -37,6 +38,7 @@ class OptionsPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("more_options")
         self._draft = draft
+        self._session = session
         self._settings = session.settings
         self._specs: tuple[ParameterSpec, ...] = ()
         self._shown: object = None
@@ -129,7 +131,8 @@ class OptionsPanel(QWidget):
             editor = kept.get(spec.name)
             row = editor.widget.parentWidget() if editor is not None else None
             if editor is None or row is None:
-                editor = make_editor(spec, self._draft.image_count, memory_notes(model, spec, self._device()))
+                notes = memory_notes(model, spec, self._device())
+                editor = make_editor(spec, self._draft.image_count, notes, self._session)
                 editor.changed.connect(self._on_changed)
                 row = _row_for(editor)
             editors[spec.name] = editor
@@ -156,7 +159,7 @@ class OptionsPanel(QWidget):
 def _row_for(editor: OptionEditor) -> QWidget:
     """Return a row with the label beside the editor, or above it where that is wide."""
     row = QWidget()
-    wide = isinstance(editor, TextEditor) or editor.widget.sizeHint().width() > _INLINE_PX
+    wide = isinstance(editor, (TextEditor, LorasEditor)) or editor.widget.sizeHint().width() > _INLINE_PX
     layout = QVBoxLayout(row) if wide else QHBoxLayout(row)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(Spacing.xs if wide else Spacing.s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from qie_desktop.core.errors import ImageSizeOutOfRange
 from qie_desktop.services.preferences import with_preferences
@@ -23,6 +23,7 @@ from qie_desktop.ui.controls.readiness import Readiness
 from qie_desktop.ui.controls.run_bar import RunBar
 from qie_desktop.ui.controls.section import Section
 from qie_desktop.ui.controls.tab_order import chain, focusable_in_order
+from qie_desktop.ui.look.steady_scroll import SteadyScrollArea
 from qie_desktop.ui.look.tokens import Spacing
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from PySide6.QtCore import QMimeData
 
+    from qie_desktop.core.download import DownloadState
     from qie_desktop.ui.draft import Draft
     from qie_desktop.ui.session import Session
 
@@ -105,9 +107,14 @@ class ControlsPanel(QWidget):
         """Ask again what can be used, as after a token was added or a model downloaded."""
         self.readiness.refresh()
 
+    @Slot(object)
+    def show_download(self, state: DownloadState | None) -> None:
+        """Say how far a download is, where its model waits for it."""
+        self.readiness.show_download(state)
+
     def _arrange(self) -> None:
         column = QVBoxLayout(self._inside)
-        column.setContentsMargins(Spacing.m, Spacing.m, Spacing.m, Spacing.m)
+        column.setContentsMargins(Spacing.l, Spacing.m, Spacing.l, Spacing.xs)
         column.setSpacing(Spacing.l)
         for part in (
             Section("Model", (self._picker,)),
@@ -118,16 +125,10 @@ class ControlsPanel(QWidget):
         ):
             column.addWidget(part)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setWidget(self._inside)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
-        outer.addWidget(scroll, 1)
+        outer.addWidget(SteadyScrollArea(self._inside), 1)
         outer.addWidget(self._run_bar)
         self.setMinimumWidth(_MIN_WIDTH_PX)
 

@@ -9,8 +9,9 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QPainter
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from qie_desktop.core.errors import ImageSizeOutOfRange
+from qie_desktop.core.errors import ImageSizeOutOfRange, ModelNotInstalled
 from qie_desktop.core.model import ModelKind
+from qie_desktop.services.machine_memory import run_note
 from qie_desktop.services.spending import estimated_cost_usd
 from qie_desktop.ui.controls.answers import LatestAnswer
 from qie_desktop.ui.controls.applicable import outline
@@ -75,6 +76,11 @@ class RunBar(QFrame):
         self._estimate = QLabel()
         self._estimate.setObjectName("estimate_label")
         make_muted(self._estimate)
+        self._memory = QLabel()
+        self._memory.setObjectName("memory_note")
+        self._memory.setWordWrap(True)
+        self._memory.setFont(TextSize.small())
+        make_verdict(self._memory, "warning")
         self._arrange()
         self._connect()
         self._on_values_changed()
@@ -97,11 +103,12 @@ class RunBar(QFrame):
         row.addWidget(self._reason, 1)
         row.addWidget(self._fix, 0, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         column = QVBoxLayout(self)
-        column.setContentsMargins(Spacing.m, Spacing.s, Spacing.m, Spacing.m)
-        column.setSpacing(Spacing.xs)
+        column.setContentsMargins(Spacing.l, Spacing.m, Spacing.l, Spacing.m)
+        column.setSpacing(Spacing.s)
         column.addWidget(self._button)
         column.addLayout(row)
         column.addWidget(self._estimate)
+        column.addWidget(self._memory)
 
     def _connect(self) -> None:
         self._button.clicked.connect(self.run_requested)
@@ -111,6 +118,7 @@ class RunBar(QFrame):
         for signal in (draft.model_changed, draft.images_changed, draft.values_changed):
             signal.connect(self._on_values_changed)
         self._readiness.changed.connect(self._on_readiness_changed)
+        self._readiness.download_changed.connect(self._on_state_changed)
         self._pictures.loaded.connect(self._on_loaded)
         self._intake.expecting_changed.connect(self._on_state_changed)
         self._past.changed.connect(self._on_values_changed)
@@ -139,6 +147,9 @@ class RunBar(QFrame):
             ask = partial(self._session.readiness, spec, request)
             self._answer.ask(ask, self._on_readiness_known)
         self._show_estimate()
+        note = run_note(spec, request, self._session.settings)
+        self._memory.setText(note)
+        self._memory.setVisible(bool(note))
         self._on_state_changed()
 
     def _on_readiness_known(self, problem: QieError | None) -> None:
@@ -154,16 +165,21 @@ class RunBar(QFrame):
         self._button.setToolTip(f"{self._button.text()} ({keys})")
         self._button.setAccessibleName(self._button.text())
         # What must be set up first comes first: no prompt helps where there is no token.
-        self._problem = self._in_the_way or picture_problem(draft, self._pictures) or draft.problem()
+        unfit = self._in_the_way or picture_problem(draft, self._pictures)
+        self._problem = unfit or draft.problem()
         waiting = self._intake.busy and self._in_the_way is None
         fix = self._fix_for(self._problem) if self._problem and not waiting else ""
         reason = "A picture is being opened." if waiting else _reason(self._problem, with_hint=not fix)
+        coming = self._download_text()
+        if coming:
+            fix, reason = "Show…", coming
         self._button.setEnabled(not reason)
         self._button.setAccessibleDescription(reason)
         self._reason.setText(reason)
         self._reason.setToolTip(_in_detail(self._problem) if fix else "")
         self._reason.setVisible(bool(reason))
-        make_verdict(self._reason, "warning" if self._in_the_way and not waiting else "muted")
+        # What is only not yet filled in is no warning.
+        make_verdict(self._reason, "warning" if unfit and not waiting and not coming else "muted")
         # What names a file is long: the button stands under it.
         under = isinstance(self._problem, ImageSizeOutOfRange)
         self._row.setDirection(
@@ -172,6 +188,14 @@ class RunBar(QFrame):
         self._fix.setText(fix)
         self._fix.setAccessibleName(fix.rstrip("…"))
         self._fix.setVisible(bool(fix))
+
+    def _download_text(self) -> str:
+        """Return how far that is what the draft waits for; nothing where it waits for no download."""
+        if not isinstance(self._problem, ModelNotInstalled):
+            return ""
+        spec, values = self._draft.spec, dict(outline(self._draft).values)
+        text = self._readiness.download_text(spec, str(values.get("quantisation", "")))
+        return f"{text[:1].upper()}{text[1:]}"
 
     def _fix_for(self, problem: QieError) -> str:
         """Return what the button says that mends a problem; nothing where there is none for it."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from qie_desktop.core.parameters import Choice
 
 _HEIGHT_PX = 26
-_PADDING_PX = 10
+_PADDING_PX = 8
 
 
 class Segments(QWidget):

@@ -47,7 +47,7 @@ class SlotLook:
 def paint_slot(painter: QPainter, rect: QRect, look: SlotLook, colours: Colours) -> None:
     """Paint a slot into the rectangle."""
     painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-    frame = QRectF(rect).adjusted(1.5, 1.5, -1.5, -1.5)
+    frame = QRectF(rect).adjusted(0.5, 0.5, -0.5, -0.5)
     path = QPainterPath()
     path.addRoundedRect(frame, Radius.small, Radius.small)
     if look.image is None:
@@ -63,7 +63,7 @@ def paint_slot(painter: QPainter, rect: QRect, look: SlotLook, colours: Colours)
         painter.setClipping(False)
         painter.setPen(QPen(colours.border, 1))
         painter.drawPath(path)
-    _paint_outline(painter, path, look, colours)
+    _paint_outline(painter, frame.adjusted(0.5, 0.5, -0.5, -0.5), look, colours)
     if look.image is not None:
         _paint_marks(painter, frame, look, colours)
 
@@ -107,11 +107,12 @@ def _paint_covering(painter: QPainter, frame: QRectF, image: QImage) -> None:
     painter.drawImage(frame, image, source)
 
 
-def _paint_outline(painter: QPainter, path: QPainterPath, look: SlotLook, colours: Colours) -> None:
+def _paint_outline(painter: QPainter, frame: QRectF, look: SlotLook, colours: Colours) -> None:
     colour = colours.accent if look.lit or look.focused else colours.danger if look.wrong else None
     if colour is not None:
         painter.setPen(QPen(colour, 2))
-        painter.drawPath(path)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(frame, Radius.small, Radius.small)
 
 
 def _paint_marks(painter: QPainter, frame: QRectF, look: SlotLook, colours: Colours) -> None:

@@ -156,7 +156,7 @@ class CellCanvas:
     def retry_button(self, *, pressed: bool) -> QRect:
         """Paint the button to try again, and return where it is."""
         rect = retry_rect(self.rect, self.look.metrics)
-        fill = self.colours.border if pressed else self.colours.field
+        fill = self.colours.border if pressed else self.colours.button
         self._rounded(QRectF(rect), fill, self.colours.border, Radius.small)
         self._text(QRectF(rect), RETRY, self.colours.text)
         return rect

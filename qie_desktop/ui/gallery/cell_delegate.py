@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from qie_desktop.ui.gallery.progress import Progress
     from qie_desktop.ui.gallery.thumbnails import Thumbnails
 
-_SIGNS = {JobState.CANCELLED: ("cancel", Tone.MUTED), JobState.INTERRUPTED: ("warning", Tone.WARNING)}
+_SIGNS = {JobState.CANCELLED: ("cancelled", Tone.MUTED), JobState.INTERRUPTED: ("warning", Tone.WARNING)}
 AnyIndex = QModelIndex | QPersistentModelIndex
 
 

@@ -63,7 +63,7 @@ def _lines(cell: Cell, progress: Progress | None) -> list[str]:
     details = [model_name(job.model_id), made]
     output = cell.output
     if output is not None and output.width:
-        details.insert(1, f"{output.width} × {output.height}")
+        details.insert(1, f"{output.width}×{output.height}")
     if output is not None and job.picture_count > 1:
         details.append(f"{cell.index + 1} of {job.picture_count}")
     lines = [state, prompt, " · ".join(part for part in details if part)]

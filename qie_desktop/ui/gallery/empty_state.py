@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
-from qie_desktop.ui.look.classes import make_muted, make_title
+from qie_desktop.ui.look.classes import make_muted
 from qie_desktop.ui.look.icon_label import IconLabel
 from qie_desktop.ui.look.icons import Tone
 from qie_desktop.ui.look.tokens import Spacing
@@ -15,7 +15,7 @@ from qie_desktop.ui.look.tokens import Spacing
 if TYPE_CHECKING:
     from qie_desktop.ui.gallery.cells import GalleryFilter
 
-_ICON = 36
+_ICON = 28
 
 
 class EmptyState(QWidget):
@@ -30,7 +30,7 @@ class EmptyState(QWidget):
         self._sign = IconLabel(_ICON)
         self._title = QLabel()
         self._title.setObjectName("gallery_empty_title")
-        make_title(self._title)
+        make_muted(self._title, small=False)
         self._hint = QLabel()
         self._hint.setObjectName("gallery_empty_hint")
         make_muted(self._hint)

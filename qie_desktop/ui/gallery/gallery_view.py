@@ -33,6 +33,9 @@ _TURN_STEP = 0.03
 _RETURN = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _ERASE = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
 _DRAG_SIDE = 96
+_LEFT = Spacing.l - INSET - GAP // 2
+_RIGHT = _LEFT - 1
+"""Beside the grid, so that pictures stand in line with what is above it; see `plan_grid` for the pixel."""
 
 
 class GalleryView(QListView):
@@ -199,20 +202,21 @@ class GalleryView(QListView):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setMouseTracking(True)
         self.viewport().setAutoFillBackground(False)
-        # So that pictures stand in line with what is above the grid.
-        self.setViewportMargins(Spacing.s - INSET - GAP // 2, 0, 0, 0)
+        self.setViewportMargins(_LEFT, 0, _RIGHT, 0)
 
     def _fit(self) -> None:
         bar = 0
         if not self.style().styleHint(QStyle.StyleHint.SH_ScrollBar_Transient, None, self):
             bar = self.verticalScrollBar().sizeHint().width()
-        width = self.contentsRect().width() - self.viewportMargins().left()
-        plan = plan_grid(width, self.height(), self._gallery.rowCount(), bar)
+        # The bar stands in the margin: nothing moves when it comes.
+        width = self.contentsRect().width() - _LEFT - _RIGHT
+        plan = plan_grid(width, self.height(), self._gallery.rowCount(), max(0, bar - _RIGHT))
         policy = (
             Qt.ScrollBarPolicy.ScrollBarAlwaysOn if plan.scrolls else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
         )
         if self.verticalScrollBarPolicy() != policy:
             self.setVerticalScrollBarPolicy(policy)
+        self.setViewportMargins(_LEFT, 0, max(0, _RIGHT - bar) if plan.scrolls else _RIGHT, 0)
         if plan.pitch != self._plan.pitch or plan.columns != self._plan.columns:
             self._delegate.cell_side = plan.cell
             self.setGridSize(QSize(plan.pitch, plan.pitch))

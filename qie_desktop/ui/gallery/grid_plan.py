@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from qie_desktop.ui.look.tokens import Spacing
 
-_LEAST_CELL = 124
+_LEAST_CELL = 116
 GAP = Spacing.xs
 """Between two cells, and around them all half of it."""
 

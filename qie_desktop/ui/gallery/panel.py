@@ -161,7 +161,8 @@ class GalleryPanel(QWidget):
         self._stack.addWidget(self._view)
         self._stack.addWidget(self._empty)
         top = QHBoxLayout()
-        top.setContentsMargins(Spacing.s, Spacing.s, Spacing.s, Spacing.xs)
+        # The star itself, not the button around it, ends where the pictures do.
+        top.setContentsMargins(Spacing.l, Spacing.l, Spacing.m, Spacing.xs)
         top.setSpacing(Spacing.xs)
         top.addWidget(self._search, 1)
         top.addWidget(self._star_filter)

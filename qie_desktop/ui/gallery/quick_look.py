@@ -124,7 +124,7 @@ class QuickLook(QWidget):
         if cell is None or cell.output is None:
             return
         output = cell.output
-        size = f" · {output.width} × {output.height}" if output.width else ""
+        size = f" · {output.width}×{output.height}" if output.width else ""
         details = f"{model_name(cell.job.model_id)}{size}"
         if self._broken:
             details = "This picture cannot be read."

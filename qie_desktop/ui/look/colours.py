@@ -24,6 +24,8 @@ class Colours:
     """A panel's background."""
     field: QColor
     """What is typed into, and what lists lie on."""
+    button: QColor
+    """The face of a button that is not the primary one."""
     text: QColor
     muted: QColor
     """Secondary text."""
@@ -70,6 +72,7 @@ def _derived(window_rgb: int, field_rgb: int, text_rgb: int, accent_rgb: int) ->
         window=window,
         surface=surface,
         field=field,
+        button=mixed(window, text, 0.1) if dark else field,
         text=text,
         muted=readable(mixed(text, window, 0.45), grounds, text),
         border=mixed(window, text, 0.2 if dark else 0.16),

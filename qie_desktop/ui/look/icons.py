@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 GLYPHS: Mapping[str, str] = {
     "add": "ph.plus",
     "cancel": "ph.x",
+    "cancelled": "ph.prohibit",
     "check": "ph.check",
     "chevron_down": "ph.caret-down",
     "chevron_right": "ph.caret-right",

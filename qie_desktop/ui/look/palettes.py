@@ -17,7 +17,7 @@ _LIGHT: dict[QPalette.ColorRole, str] = {
     _Role.BrightText: "#ffffff",
     _Role.ToolTipBase: "#ffffff",
     _Role.ToolTipText: "#1d1d1f",
-    _Role.PlaceholderText: "#8a8a8f",
+    _Role.PlaceholderText: "#717176",
     _Role.Highlight: "#0a64d6",
     _Role.HighlightedText: "#ffffff",
     _Role.Accent: "#0a64d6",

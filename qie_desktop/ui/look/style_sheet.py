@@ -52,7 +52,7 @@ QFrame[class="card"] {{
 _FUSION = """
 QLineEdit {{
     background: {field}; border: 1px solid {border}; border-radius: {small}px;
-    padding: 2px {xs}px; min-height: 20px;
+    padding: 2px 6px; min-height: 20px;
     selection-background-color: {accent}; selection-color: {on_accent};
 }}
 QLineEdit:focus {{ border-color: {accent}; }}
@@ -102,6 +102,7 @@ QPushButton:default:hover {{ background: {accent_hover}; border-color: {accent_h
 QPushButton:default:pressed {{ background: {accent_pressed}; border-color: {accent_pressed}; }}
 QPushButton:default:focus {{ border-color: {accent_focus}; }}
 QPushButton:disabled {{ color: {muted}; background: {window}; }}
+QDialogButtonBox {{ button-layout: 1; }}
 QMessageBox QLabel#qt_msgbox_label {{ font-weight: 600; }}
 QToolTip {{ background: {surface}; color: {text}; border: 1px solid {border}; padding: {xs}px; }}
 QMenu {{
@@ -111,11 +112,11 @@ QMenu::item {{ padding: {xs}px {xl}px {xs}px {m}px; border-radius: {xs}px; }}
 QMenu::item:selected {{ background: {accent}; color: {on_accent}; }}
 QMenu::item:disabled {{ color: {muted}; background: transparent; }}
 QMenu::separator {{ height: 1px; background: {border}; margin: {xs}px {s}px; }}
-QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
-QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}
-QScrollBar::handle {{ background: {handle}; border-radius: 3px; margin: 2px; }}
-QScrollBar::handle:vertical {{ min-height: 28px; }}
-QScrollBar::handle:horizontal {{ min-width: 28px; }}
+QScrollBar:vertical {{ background: transparent; width: 9px; margin: 0; }}
+QScrollBar:horizontal {{ background: transparent; height: 9px; margin: 0; }}
+QScrollBar::handle {{ background: {handle}; border-radius: 3px; }}
+QScrollBar::handle:vertical {{ min-height: 28px; margin: 2px 2px 2px 1px; }}
+QScrollBar::handle:horizontal {{ min-width: 28px; margin: 1px 2px 2px 2px; }}
 QScrollBar::handle:hover {{ background: {handle_hover}; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
 QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
@@ -151,7 +152,7 @@ def style_sheet(colours: Colours, *, native: bool) -> str:
         "danger": colours.danger,
         "warning": colours.warning,
         "success": colours.success,
-        "button": mixed(window, text, 0.1) if dark else colours.field,
+        "button": colours.button,
         "button_hover": mixed(window, text, 0.15) if dark else mixed(colours.field, text, 0.03),
         "hover": mixed(window, text, 0.07),
         "pressed": mixed(window, text, 0.14),

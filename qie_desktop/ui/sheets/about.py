@@ -12,6 +12,7 @@ from qie_desktop import __version__
 from qie_desktop.core.machine import this_machine
 from qie_desktop.storage.resources import resources_folder
 from qie_desktop.ui.look import classes
+from qie_desktop.ui.look.tokens import Spacing
 from qie_desktop.ui.sheets.sheet import Sheet, muted_label
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ class AboutBox(Sheet):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("about", "About Qwen Image Editor", parent)
         self.setFixedWidth(_WIDTH)
+        self.body.setSpacing(Spacing.s)
+        # The icon has as much air around it by itself.
+        self.body.setContentsMargins(0, 0, 0, Spacing.m)
         picture = QLabel()
         picture.setPixmap(app_icon().pixmap(_ICON, self.devicePixelRatioF()))
         picture.setAccessibleName("The app's icon")

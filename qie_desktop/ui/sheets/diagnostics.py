@@ -18,6 +18,7 @@ from qie_desktop.ui.look.icons import Tone
 from qie_desktop.ui.look.tokens import Spacing
 from qie_desktop.ui.sheets.doctor_process import DoctorProcess
 from qie_desktop.ui.sheets.sheet import Sheet, muted_label
+from qie_desktop.ui.sheets.wording import capitalised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -183,7 +184,8 @@ def _plain(text: str) -> QLabel:
 
 def _value(finding: Finding) -> QLabel:
     shows_hint = bool(finding.hint) and finding.verdict is not Verdict.GOOD
-    value = muted_label(f"{finding.value}\n{finding.hint}" if shows_hint else finding.value, small=False)
+    said = capitalised(finding.value)
+    value = muted_label(f"{said}\n{finding.hint}" if shows_hint else said, small=False)
     value.setTextFormat(Qt.TextFormat.PlainText)
     value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     classes.make_verdict(value, "danger" if finding.verdict is Verdict.BAD else "muted")

@@ -11,19 +11,21 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 
 from qie_desktop.core.catalogue import CATALOGUE
 from qie_desktop.core.machine import this_machine
+from qie_desktop.core.memory_plan import Fit
 from qie_desktop.ui.look import classes
 from qie_desktop.ui.look.icon_label import IconLabel
 from qie_desktop.ui.look.icons import Tone
 from qie_desktop.ui.look.tokens import Spacing
-from qie_desktop.ui.sheets.manage_models import VERDICTS
+from qie_desktop.ui.sheets.download_words import VERDICTS
 from qie_desktop.ui.sheets.model_states import ModelState, look_at_models
 from qie_desktop.ui.sheets.sheet import Sheet, muted_label
-from qie_desktop.ui.sheets.wording import capitalised, gb_text, usd_text
+from qie_desktop.ui.sheets.wording import bytes_text, capitalised, usd_text
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from qie_desktop.core.errors import QieError
+    from qie_desktop.core.model_parts import DownloadChoice
     from qie_desktop.ui.session import Session
 
 _WIDTH = 760
@@ -35,8 +37,8 @@ class FirstRunSheet(Sheet):
 
     starter_chosen = Signal()
     """The person wants to try it with the built-in model."""
-    local_chosen = Signal()
-    """The person wants the local model."""
+    local_chosen = Signal(object)
+    """DownloadChoice or None: the person wants the local model; what is to be downloaded now, if anything."""
     token_chosen = Signal()
     """The person wants to add a Replicate token."""
     skipped = Signal()
@@ -44,8 +46,10 @@ class FirstRunSheet(Sheet):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("first_run", "Welcome", parent, modal=True)
-        self.setMinimumWidth(_WIDTH)
+        # Left to itself it would be as wide as its sentences, wherever the screen has room for that.
+        self.setFixedWidth(_WIDTH)
         self._answered = False
+        self._wanted: DownloadChoice | None = None
         self.add_headline("Welcome to Qwen Image Editor", "How would you like to begin? None of it is final.")
         starter, local, token = (_Card(offer) for offer in _offers())
         self._local = local
@@ -83,7 +87,7 @@ class FirstRunSheet(Sheet):
     @Slot()
     def _on_local_clicked(self) -> None:
         self._answer()
-        self.local_chosen.emit()
+        self.local_chosen.emit(self._wanted)
 
     @Slot()
     def _on_token_clicked(self) -> None:
@@ -95,12 +99,22 @@ class FirstRunSheet(Sheet):
         self.accept()
 
     def _on_looked(self, states: tuple[ModelState, ...]) -> None:
-        best = states[0].recommended if states else None
-        if best is None:
+        model = states[0]
+        choice, plan = model.recommended, model.plan
+        need = model.need(choice.quantisation, choice.text_encoder)
+        if plan.is_installed:
+            self._local.say("Its files are here already", "success")
+            self._local.button.setText("Start")
+        elif need.fit is Fit.TOO_LARGE:
             self._local.say(f"Too large for {this_machine()}", "danger")
-            return
-        size = gb_text(best.transformer_gb + states[0].rest_gb)
-        self._local.say(f"{size} · {capitalised(best.need.fit_text)}", VERDICTS[best.fit])
+        elif not plan.fits_disk:
+            missing, free = bytes_text(plan.missing_bytes), bytes_text(plan.free_bytes)
+            self._local.say(f"{missing} to download, {free} free on the disk", "danger")
+        else:
+            size = bytes_text(plan.missing_bytes)
+            self._local.say(f"{size} · {capitalised(need.fit_text)}", VERDICTS[need.fit])
+            self._local.button.setText("Download")
+            self._wanted = choice
 
     def _on_look_failed(self, error: QieError) -> None:
         self._local.say(error.message, "danger")

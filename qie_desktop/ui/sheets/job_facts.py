@@ -67,10 +67,10 @@ def _request(job: Job, spec: ModelSpec | None) -> Iterable[Fact]:
 
 def _pictures(job: Job, folder: Path) -> Iterable[Fact]:
     for number, item in enumerate(job.inputs, start=1):
-        size = f"{item.width} × {item.height} px{_size_of(folder / item.name)}"
+        size = f"{item.width}×{item.height} px{_size_of(folder / item.name)}"
         yield Fact(f"Input {number}", f"{item.source_name}, {size}\n{folder / item.name}")
     for number, output in enumerate(job.outputs, start=1):
-        size = f"{output.width} × {output.height} px{_size_of(folder / output.name)}"
+        size = f"{output.width}×{output.height} px{_size_of(folder / output.name)}"
         star = ", starred" if output.starred else ""
         yield Fact(f"Result {number}", f"{size}{star}\n{folder / output.name}")
         if output.provider_name:
@@ -87,7 +87,7 @@ def _run(job: Job) -> Iterable[Fact]:
     if job.seconds is not None:
         yield Fact("Took", seconds_text(job.seconds))
     if job.cost_usd is not None:
-        yield Fact("Cost", f"about {usd_text(job.cost_usd)}" if job.cost_usd else "free")
+        yield Fact("Cost", f"About {usd_text(job.cost_usd)}" if job.cost_usd else "Free")
     for name, number in job.measured.items():
         yield _measured(name, number)
     error = error_of(job)
@@ -97,10 +97,14 @@ def _run(job: Job) -> Iterable[Fact]:
         yield Fact(name.replace("_", " ").capitalize(), text)
 
 
+_MEASURED = {"peak_bytes": "Memory at most", "planned_peak_bytes": "Memory expected"}
+"""What figures are called whose names do not say it."""
+
+
 def _measured(name: str, number: float) -> Fact:
     """Return a figure in its unit, which its name ends in."""
     what, _, unit = name.rpartition("_")
-    words = (what or name).replace("_", " ").capitalize()
+    words = _MEASURED.get(name) or (what or name).replace("_", " ").capitalize()
     if unit == "seconds":
         return Fact(words, seconds_text(number))
     if unit == "bytes":
@@ -110,9 +114,9 @@ def _measured(name: str, number: float) -> Fact:
 
 def _value_text(value: Value) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return "Yes" if value else "No"
     text = f"{value:g}" if isinstance(value, float) else str(value)
-    return text if text.strip() else "none"
+    return text if text.strip() else "None"
 
 
 def _size_of(path: Path) -> str:

@@ -6,92 +6,77 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qie_desktop.core.catalogue import CATALOGUE
-from qie_desktop.core.errors import ModelNotInstalled
-from qie_desktop.core.memory_fit import Fit
 from qie_desktop.core.model import HubWeights
-from qie_desktop.engines.local.checkpoint import CheckpointLocator
-from qie_desktop.services.machine_memory import MemoryNeed, memory_needs
-from qie_desktop.storage.resources import resources_folder
-from qie_desktop.ui.sheets.wording import catalogue_choice
+from qie_desktop.core.model_parts import chosen_parts
+from qie_desktop.services.downloads import Downloads
+from qie_desktop.services.machine_memory import memory_needs
 
 if TYPE_CHECKING:
-    from qie_desktop.core.errors import QieError
+    from qie_desktop.core.download import DownloadPlan, PartState
     from qie_desktop.core.model import ModelSpec
+    from qie_desktop.core.model_parts import DownloadChoice
+    from qie_desktop.services.machine_memory import MemoryNeed
     from qie_desktop.storage.data_folder import DataFolder
     from qie_desktop.storage.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class QuantisationState:
-    """One quantisation of a model: its size, how it is, what it needs, and why it cannot be used, if so."""
-
-    name: str
-    transformer_gb: float
-    quality: str
-    need: MemoryNeed
-    problem: QieError | None
-
-    @property
-    def fit(self) -> Fit:
-        """How it sits in the memory."""
-        return self.need.fit
-
-    @property
-    def is_installed(self) -> bool:
-        """Whether all its files are on this machine."""
-        return self.problem is None
-
-    @property
-    def state_text(self) -> str:
-        """Whether it is there, in words."""
-        if self.problem is None:
-            return "Installed"
-        return "Not installed" if isinstance(self.problem, ModelNotInstalled) else "Incomplete"
-
-
-@dataclass(frozen=True, slots=True)
 class ModelState:
-    """A model and its quantisations; `rest_gb` is what is downloaded once for all of them, about."""
+    """A model: its parts, what its quantisations need, and what is best on this machine.
+
+    `needs` are those with the text encoder that suits each quantisation best, `needs_with` those with each
+    form of it, by its name.
+    """
 
     spec: ModelSpec
-    rest_gb: float
-    memory_bytes: int
-    quantisations: tuple[QuantisationState, ...]
+    weights: HubWeights
+    parts: tuple[PartState, ...]
+    needs: tuple[MemoryNeed, ...]
+    needs_with: tuple[tuple[str, tuple[MemoryNeed, ...]], ...]
+    recommended: DownloadChoice
+    plan: DownloadPlan
+    """What the recommended choice would bring."""
 
-    @property
-    def recommended(self) -> QuantisationState | None:
-        """The one the catalogue has as its default where it fits, or else the largest that does."""
-        parameter = self.spec.parameter("quantisation")
-        fitting = [state for state in self.quantisations if state.fit is not Fit.TOO_LARGE]
-        preferred = [state for state in fitting if parameter and state.name == parameter.default]
-        return (preferred or fitting[-1:] or [None])[0]
+    def need(self, quantisation: str, text_encoder: str) -> MemoryNeed:
+        """Return what a quantisation needs with a form of the text encoder. Raises StopIteration."""
+        needs = dict(self.needs_with).get(text_encoder, self.needs)
+        return next(need for need in needs if need.quantisation == quantisation)
+
+    def part(self, part_id: str) -> PartState:
+        """Return how a part is on this machine. Raises StopIteration."""
+        return next(state for state in self.parts if state.part.id == part_id)
+
+    def chosen_ids(self, choice: DownloadChoice) -> frozenset[str]:
+        """Return the ids of the parts that a choice is made of."""
+        return frozenset(part.id for part in chosen_parts(self.spec, self.weights, choice))
+
+
+def hub_models() -> tuple[ModelSpec, ...]:
+    """Return the models that are downloaded from the hub."""
+    return tuple(spec for spec in CATALOGUE if spec.local and isinstance(spec.local.weights, HubWeights))
 
 
 def look_at_models(folder: DataFolder, settings: Settings) -> tuple[ModelState, ...]:
     """Return what is there of each model with weights on the hub. Reads files: off the GUI thread."""
-    import psutil  # noqa: PLC0415 - not before a sheet that needs it is opened
-
-    total = int(psutil.virtual_memory().total)
-    locator = CheckpointLocator(resources_folder(), folder.huggingface_cache / "hub")
-    states: list[ModelState] = []
-    for spec in CATALOGUE:
-        weights = spec.local.weights if spec.local else None
-        if isinstance(weights, HubWeights):
-            needs = memory_needs(weights, str(settings.get("local.device")), total)
-            quantisations = tuple(
-                QuantisationState(
-                    name=name,
-                    transformer_gb=size_gb,
-                    quality=_quality(name),
-                    need=need,
-                    problem=locator.problem(spec, name),
-                )
-                for (name, size_gb), need in zip(weights.gguf_gb, needs, strict=True)
-            )
-            states.append(ModelState(spec, weights.text_encoder_gb, total, quantisations))
-    return tuple(states)
+    return tuple(look_at_model(folder, settings, spec) for spec in hub_models())
 
 
-def _quality(name: str) -> str:
-    choice = catalogue_choice("quantisation", name)
-    return choice.help if choice else ""
+def look_at_model(folder: DataFolder, settings: Settings, spec: ModelSpec) -> ModelState:
+    """Return what is there of one of them. Reads files: off the GUI thread."""
+    weights = spec.local.weights if spec.local else None
+    assert isinstance(weights, HubWeights)
+    device = str(settings.get("local.device"))
+    downloads = Downloads(folder, settings)
+    recommended = downloads.recommended(spec)
+    return ModelState(
+        spec,
+        weights,
+        downloads.parts(spec),
+        memory_needs(weights, device),
+        tuple(
+            (form.name, memory_needs(weights, device, text_encoder=form.name))
+            for form in weights.text_encoders
+        ),
+        recommended,
+        downloads.plan(recommended),
+    )

@@ -1,4 +1,4 @@
-"""Two rows to use own weights: a checkpoint folder and a .gguf file, checked before they are taken."""
+"""Rows to use own weights: a checkpoint folder and .gguf files, checked before they are taken."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from qie_desktop.core.errors import CheckpointError
-from qie_desktop.engines.local.checkpoint import Checkpoint
+from qie_desktop.engines.local.checkpoint import Checkpoint, read_json
+from qie_desktop.engines.local.text_encoder_files import CompactTextEncoder
 from qie_desktop.storage.settings_schema import find_setting
 from qie_desktop.ui.look import classes
 from qie_desktop.ui.look.tokens import Spacing
-from qie_desktop.ui.sheets.own_weights_check import check_checkpoint, check_transformer
+from qie_desktop.ui.sheets.own_weights_check import (
+    check_checkpoint,
+    check_language,
+    check_transformer,
+    check_vision,
+)
 from qie_desktop.ui.sheets.sheet import muted_label
 from qie_desktop.ui.sheets.wording import bytes_text
 
@@ -40,6 +46,8 @@ class WeightsSetting:
 OWN_WEIGHTS = (
     WeightsSetting("local.checkpoint", True, check_checkpoint),
     WeightsSetting("local.transformer", False, check_transformer),
+    WeightsSetting("local.text_encoder_gguf", False, check_language),
+    WeightsSetting("local.text_encoder_mmproj", False, check_vision),
 )
 
 
@@ -54,12 +62,16 @@ class OwnWeights(QWidget):
         self.setObjectName("own_weights")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(Spacing.m)
+        column.setSpacing(Spacing.s)
         self.rows = [WeightsRow(session, setting) for setting in OWN_WEIGHTS]
         for row in self.rows:
             row.chosen.connect(writer.put)
             row.chosen.connect(self.changed)
             column.addWidget(row)
+
+    def take(self, key: str, path: Path) -> None:
+        """Check what was dropped for a setting, and then ask for it to be set."""
+        next(row for row in self.rows if row.key == key).take(path)
 
 
 class WeightsRow(QWidget):
@@ -74,8 +86,9 @@ class WeightsRow(QWidget):
         self._setting = setting
         self._spec = find_setting(setting.key)
         self._path = _label("", f"{setting.key}.path")
-        self._status = muted_label(self._spec.help)
+        self._status = muted_label()
         self._status.setObjectName(f"{setting.key}.status")
+        self._status.hide()
         self._choose = QPushButton("Choose…")
         self._choose.setObjectName(f"{setting.key}.choose")
         self._choose.setAccessibleName(f"Choose {self._spec.label.lower()}")
@@ -89,6 +102,11 @@ class WeightsRow(QWidget):
         self._lay_out()
         value = session.settings.get(setting.key)
         self._show(str(value) if value else None)
+
+    @property
+    def key(self) -> str:
+        """The setting that it is about."""
+        return self._setting.key
 
     def take(self, path: Path) -> None:
         """Check what was picked, and then ask for it to be set."""
@@ -112,11 +130,13 @@ class WeightsRow(QWidget):
 
     def _show(self, path: str | None) -> None:
         self._path.setText(f"{self._spec.label}: {Path(path).name if path else 'none'}")
-        self._path.setToolTip(path or "")
+        self._path.setToolTip(path or self._spec.help)
+        self._path.setAccessibleDescription(self._spec.help)
         self._reset.setVisible(path is not None)
 
     def _say(self, text: str, verdict: str = "muted") -> None:
         self._status.setText(text)
+        self._status.setVisible(bool(text))
         classes.make_verdict(self._status, verdict)
 
     @Slot()
@@ -141,7 +161,7 @@ class WeightsRow(QWidget):
     @Slot()
     def _on_reset_clicked(self) -> None:
         self._show(None)
-        self._say(self._spec.help)
+        self._say("")
         self.chosen.emit(self._setting.key, None)
 
     def _on_checked(self, found: _Checked) -> None:
@@ -167,18 +187,35 @@ class _Checked:
 def _checked(settings: Settings, setting: WeightsSetting, path: Path) -> _Checked:
     words = setting.check(path)
     size = "" if setting.is_folder else f", {bytes_text(path.stat().st_size)}"
-    # Who changes both must begin with one: that they do not belong together is told, not refused.
-    others = (settings.get(each.key) for each in OWN_WEIGHTS)
-    folder, transformer = (
-        path if each is setting else Path(str(value)).expanduser() if value else None
-        for each, value in zip(OWN_WEIGHTS, others, strict=True)
-    )
-    if folder is not None and transformer is not None:
-        try:
-            Checkpoint(folder, transformer).check_transformer()
-        except CheckpointError as error:
-            return _Checked(path, f"{error.message} {error.hint}".strip(), "warning")
+    paths = {each.key: settings.get(each.key) for each in OWN_WEIGHTS} | {setting.key: str(path)}
+    doubt = _doubt({key: Path(str(value)).expanduser() for key, value in paths.items() if value}, setting)
+    if doubt:
+        return _Checked(path, doubt, "warning")
     return _Checked(path, f"Good: {words}{size}.", "success")
+
+
+def _doubt(paths: dict[str, Path], setting: WeightsSetting) -> str:
+    """Return why own weights do not go together; nothing where they do.
+
+    Who changes several must begin with one: what does not belong together is told, not refused.
+    """
+    folder, *files = (paths.get(each.key) for each in OWN_WEIGHTS)
+    transformer, language, vision = files
+    try:
+        if folder is not None and transformer is not None and setting.key in _OF_THE_MODEL:
+            Checkpoint(folder, transformer).check_transformer()
+        if language is not None and vision is not None and folder is not None:
+            CompactTextEncoder(language, vision).check(read_json(folder / "text_encoder" / "config.json"))
+    except CheckpointError as error:
+        return f"{error.message} {error.hint}".strip()
+    if setting.key in _OF_THE_ENCODER and (language is None or vision is None):
+        other = "mmproj file" if vision is None else "language model"
+        return f"Good, and used together with the {other} that belongs to it: choose or drop that one, too."
+    return ""
+
+
+_OF_THE_MODEL = {each.key for each in OWN_WEIGHTS[:2]}
+_OF_THE_ENCODER = {each.key for each in OWN_WEIGHTS[2:]}
 
 
 def _label(text: str, name: str) -> QLabel:

@@ -114,7 +114,7 @@ class TextEditor(SettingEditor):
         super().__init__(spec, self._field)
         number = spec.kind is SettingKind.NUMBER
         self._field.setFixedWidth(_NUMBER_WIDTH if number else _FIELD_WIDTH)
-        self._field.setPlaceholderText(empty or ("none" if spec.default is None else f"{spec.default}"))
+        self._field.setPlaceholderText(empty or ("None" if spec.default is None else f"{spec.default}"))
         self._field.setAlignment(Qt.AlignmentFlag.AlignRight if number else Qt.AlignmentFlag.AlignLeft)
         self._shown = ""
         self._field.editingFinished.connect(self._on_editing_finished)

@@ -29,7 +29,7 @@ class Sheet(QDialog):
         self.buttons = QHBoxLayout()
         self.buttons.setSpacing(Spacing.s)
         outer = QVBoxLayout(self)
-        outer.setContentsMargins(Spacing.xl, Spacing.xl, Spacing.xl, Spacing.l)
+        outer.setContentsMargins(Spacing.xl, Spacing.xl, Spacing.xl, Spacing.xl)
         outer.setSpacing(Spacing.l)
         outer.addLayout(self.body, 1)
         outer.addLayout(self.buttons)
@@ -53,7 +53,8 @@ class Sheet(QDialog):
         """Be as high as the texts need at this width: a window's own size hint knows of no wrapping."""
         layout = self.layout()
         if layout is not None and layout.hasHeightForWidth():
-            needed = layout.totalHeightForWidth(self.width())
+            # No higher than the screen: what can be scrolled gives way.
+            needed = min(layout.totalHeightForWidth(self.width()), self.screen().availableGeometry().height())
             if needed > self.height():
                 self.resize(self.width(), needed)
 

@@ -62,7 +62,7 @@ class TokenForm(QWidget):
         self._remove = _button("Remove", "remove_token_button", self._on_remove_clicked)
         self._check_button = _button("Check", "check_token_button", self._on_check_clicked)
         self._check_button.setVisible(False)
-        self._page = _button("Get a token…", "token_page_button", self._on_page_clicked)
+        self._page = _button("Get a Token…", "token_page_button", self._on_page_clicked)
         self._status = muted_label("Looking for a token…")
         self._status.setObjectName("token_status")
         self._store.setEnabled(False)

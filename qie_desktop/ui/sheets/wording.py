@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qie_desktop.core.catalogue import CATALOGUE
-from qie_desktop.core.memory_fit import GB
+from qie_desktop.core.memory_plan import GB
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,6 +25,7 @@ _WORDS = {
     "auto": "Automatic",
 }
 _KB = 1000
+_ROUND_MB = 100
 _MINUTE_S = 60
 _CENT_USD = 0.01
 
@@ -57,7 +58,8 @@ def bytes_text(count: int) -> str:
     if count >= GB:
         return f"{count / GB:.1f} GB"
     if count >= _KB * _KB:
-        return f"{count / (_KB * _KB):.1f} MB"
+        megabytes = count / (_KB * _KB)
+        return f"{megabytes:.0f} MB" if megabytes >= _ROUND_MB else f"{megabytes:.1f} MB"
     return f"{count / _KB:.0f} KB" if count >= _KB else f"{count} bytes"
 
 

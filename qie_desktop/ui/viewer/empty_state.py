@@ -102,8 +102,10 @@ class EmptyState(QWidget):
         colours = Colours.of(self.palette())
         painter = QPainter(self)
         painter.fillRect(self.rect(), colours.window)
+        if not self._takes_images:
+            return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        lit = self._lit and self._takes_images
+        lit = self._lit
         pen = QPen(colours.accent if lit else colours.border, 2 if lit else 1.5)
         pen.setDashPattern([5, 4])
         painter.setPen(pen)

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from qie_desktop.ui.viewer.remedies import Remedy
 
 _ICON_PX = 20
-_SHADOW = 4
-_SHADOW_ALPHA = 10
+SHADOW_PX = 8
+"""How far the shadow reaches beyond the panel, on each side."""
+_SHADOW_ALPHA = 4
 
 
 class Kind(StrEnum):
@@ -146,13 +147,13 @@ class MessageBar(QFrame):
         shade.setAlpha(_SHADOW_ALPHA)
         painter.setBrush(shade)
         whole = QRectF(self.rect())
-        for inset in range(_SHADOW):
-            radius = Radius.medium + _SHADOW - inset
-            painter.drawRoundedRect(whole.adjusted(inset, inset, -inset, -inset), radius, radius)
-        edge = _SHADOW + 0.5
+        for inset in range(1, SHADOW_PX):
+            radius = Radius.medium + SHADOW_PX - inset
+            painter.drawRoundedRect(whole.adjusted(inset, inset + 1, -inset, -inset + 1), radius, radius)
+        edge = SHADOW_PX + 0.5
         painter.setPen(QPen(colours.border, 1))
         painter.setBrush(colours.surface)
-        panel = whole.adjusted(edge, edge - 1, -edge, -edge)
+        panel = whole.adjusted(edge, edge, -edge, -edge)
         painter.drawRoundedRect(panel, Radius.medium, Radius.medium)
 
     def _lay_out(self) -> None:
@@ -166,7 +167,7 @@ class MessageBar(QFrame):
         self._row.setContentsMargins(0, Spacing.s, 0, 0)
         self._row.addStretch(1)
         grid = QGridLayout(self)
-        edge = Spacing.m + _SHADOW
+        edge = Spacing.m + SHADOW_PX
         grid.setContentsMargins(edge, edge, edge, edge)
         grid.setHorizontalSpacing(Spacing.s)
         grid.setVerticalSpacing(Spacing.xs)

@@ -109,7 +109,7 @@ class Presenter(QObject):
         parts = [self._subject.caption()]
         picture = self._canvas.picture
         if picture is not None and not self._patience.isActive():
-            parts.insert(0, f"{picture.size.width} × {picture.size.height} px")
+            parts.insert(0, f"{picture.size} px")
         words = " · ".join(filter(None, parts))
         self._canvas.setAccessibleDescription(words)
         self.described.emit(words)

@@ -10,12 +10,14 @@ from PySide6.QtWidgets import QStackedLayout, QWidget
 from qie_desktop.ui.look.tokens import Spacing
 from qie_desktop.ui.viewer.canvas import Canvas
 from qie_desktop.ui.viewer.empty_state import EmptyState
-from qie_desktop.ui.viewer.message_bar import MessageBar
+from qie_desktop.ui.viewer.message_bar import SHADOW_PX, MessageBar
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QResizeEvent
 
-_BAR_WIDTH = 560
+_BAR_WIDTH = 568
+_BAR_EDGE = Spacing.l - SHADOW_PX
+"""So that the bar itself, without its shadow, stands as far from the edges as a picture does."""
 
 
 class Stage(QWidget):
@@ -45,9 +47,9 @@ class Stage(QWidget):
 
     @Slot()
     def _on_bar_resized(self) -> None:
-        width = max(1, min(_BAR_WIDTH, self.width() - 2 * Spacing.m))
+        width = max(1, min(_BAR_WIDTH, self.width() - 2 * _BAR_EDGE))
         layout = self.bar.layout()
         if layout is not None:
             layout.activate()
         height = self.bar.heightForWidth(width)
-        self.bar.setGeometry((self.width() - width) // 2, Spacing.m, width, height)
+        self.bar.setGeometry((self.width() - width) // 2, _BAR_EDGE, width, height)

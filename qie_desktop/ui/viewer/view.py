@@ -16,6 +16,9 @@ LARGEST_FIT = 4.0
 """Zoom to Fit enlarges a tiny picture no further: it would be all squares."""
 
 _SMALLEST_SCALE = 1 / 64
+_WORTH_ENLARGING = 1.03
+"""Zoom to Fit rather leaves each pixel whole than enlarges the picture by less than this."""
+
 _BELOW_FIT = 0.5
 _SAME = 1e-6
 _STOPS = (
@@ -73,9 +76,11 @@ class View:
 
     @property
     def fit_scale(self) -> float:
-        """The scale at which the picture fills the viewport."""
+        """The scale at which the picture fills the viewport, or all but does with its pixels sharp."""
         room = [max(1, side - 2 * self.margin) for side in self.viewport]
-        return min(room[0] / self.picture.width, room[1] / self.picture.height, LARGEST_FIT)
+        scale = min(room[0] / self.picture.width, room[1] / self.picture.height, LARGEST_FIT)
+        whole = float(int(scale))
+        return whole if whole and scale < whole * _WORTH_ENLARGING else scale
 
     @property
     def smallest_scale(self) -> float:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
+from qie_desktop.core.local_weights import QUALITIES
 from qie_desktop.engines.local.inference.schedule import Schedule, dynamic_shift
 
 CPU = torch.device("cpu")
@@ -35,3 +36,24 @@ def test_a_shift_that_is_the_same_at_both_ends_holds_for_every_length():
     config = {"base_shift": math.log(3), "max_shift": math.log(3)}
 
     assert dynamic_shift(config, 256) == dynamic_shift(config, 4096) == pytest.approx(math.log(3))
+
+
+@pytest.mark.parametrize("steps", [1, 4, 8])
+def test_settings_take_the_place_of_the_checkpoints_own(tiny, steps):
+    """Lightning: sigma becomes 3s / (1 + 2s) at every size, and is not stretched to end at 0.02."""
+    for quality in (each for each in QUALITIES if each.lora):
+        for tokens in (256, 4096):
+            found = Schedule(tiny / "scheduler", steps, tokens, CPU, dict(quality.scheduler)).timesteps
+            even = [1 - index / steps for index in range(steps)]
+            expected = [1000 * 3 * sigma / (1 + 2 * sigma) for sigma in even]
+            assert [float(timestep) for timestep in found] == pytest.approx(expected, abs=0.01)
+
+
+def test_each_lightning_file_is_for_the_steps_of_its_quality():
+    """Trap: the 4-step file with 4 steps, the 8-step file with 8."""
+    for quality in QUALITIES:
+        if quality.lora:
+            assert f"-{quality.steps}steps-" in quality.lora
+            assert quality.name.endswith(str(quality.steps))
+            assert quality.scheduler
+    assert [quality.scheduler for quality in QUALITIES if not quality.lora] == [()]

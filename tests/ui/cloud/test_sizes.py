@@ -44,7 +44,7 @@ def test_small_picture_is_named_and_a_scaled_copy_is_one_click_away(
     assert copy is not None
     assert copy != small
     assert small.read_bytes() == before
-    assert front.find(QLabel, "result_size_label").text() == "Result 576 × 384 px"
+    assert front.find(QLabel, "result_size_label").text() == "Result 576×384 px"
     front.press_run()
     [job] = front.wait_ended()
     assert job.state is JobState.SUCCEEDED

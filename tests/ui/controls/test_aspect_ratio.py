@@ -56,6 +56,19 @@ def test_a_chosen_ratio_stays_when_pictures_come_and_go(
     assert tile(panel, "21:9").isChecked()
 
 
+@pytest.mark.parametrize("model_id", ["hunyuan-image-3", "qwen-image", "seedream-4"])
+def test_the_tiles_fill_two_rows(panel: ControlsPanel, draft: Draft, model_id: str) -> None:
+    draft.set_model(model_id)
+    QApplication.processEvents()
+    tiles = [tile(panel, ratio) for ratio in ratios(panel)]
+    tops = {each.y() for each in tiles}
+    first_row = [each for each in tiles if each.y() == min(tops)]
+    assert len(tops) == 2
+    assert min(each.x() for each in first_row) == 0
+    room = find(panel, "aspect_ratio").width()
+    assert room - len(first_row) < first_row[-1].x() + first_row[-1].width() <= room
+
+
 def test_the_arrow_keys_choose_and_tab_passes_all_tiles(panel: ControlsPanel, draft: Draft) -> None:
     draft.set_model("qwen-image")
     tile(panel, "16:9").setFocus()

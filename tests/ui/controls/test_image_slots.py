@@ -191,7 +191,7 @@ def test_a_hover_tells_name_pixels_and_bytes(panel: ControlsPanel, photos: Photo
     panel.take_files([photo])
     tip = slot(panel, 0).toolTip()
     assert "photo 0.png" in tip
-    assert "400 × 384 px" in tip
+    assert "400×384 px" in tip
     assert f"{photo.stat().st_size / 1000:.1f} KB" in tip
 
 
@@ -213,11 +213,11 @@ def test_pictures_side_by_side_set_the_size_together(
     draft.set_model("qwen-image-edit-2509-gguf")
     panel.take_files(photos(2))
     assert sizing(panel) == [0, 1]
-    assert find(panel, "result_size_label").text() == "Result 800 × 384 px"  # type: ignore[attr-defined]
+    assert find(panel, "result_size_label").text() == "Result 800×384 px"  # type: ignore[attr-defined]
     find(panel, "option_combine").button("references").click()  # type: ignore[attr-defined]
     assert draft.values()["combine"] == "references"
     assert sizing(panel) == [0]
-    assert find(panel, "result_size_label").text() == "Result 400 × 384 px"  # type: ignore[attr-defined]
+    assert find(panel, "result_size_label").text() == "Result 400×384 px"  # type: ignore[attr-defined]
 
 
 def test_of_a_hybrid_a_picture_sets_the_size_only_when_it_is_matched(

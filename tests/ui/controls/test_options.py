@@ -22,7 +22,7 @@ from pytestqt.qtbot import QtBot
 from qie_desktop.core.catalogue import CATALOGUE, find_model
 from qie_desktop.core.job import Job
 from qie_desktop.core.machine import this_machine
-from qie_desktop.core.memory_fit import GB
+from qie_desktop.core.memory_plan import GB
 from qie_desktop.core.parameters import MAX_SEED
 from qie_desktop.ui.controls.memory_notes import memory_notes
 from qie_desktop.ui.controls.panel import ControlsPanel
@@ -198,7 +198,11 @@ def test_a_seed_can_be_typed_and_is_bounded(panel: ControlsPanel, draft: Draft) 
 
 @pytest.mark.parametrize(
     ("total_gb", "words"),
-    [(16, {"too large"}), (24, {"tight", "too large"}), (64, {f"fits {this_machine()}"})],
+    [
+        (8, {"too large"}),
+        (16, {f"fits {this_machine()}", "tight", "too large"}),
+        (64, {f"fits {this_machine()}"}),
+    ],
 )
 def test_quantisations_are_told_by_how_they_sit_in_the_memory(total_gb: int, words: set[str]) -> None:
     spec = find_model(LOCAL)

@@ -64,6 +64,7 @@ def test_a_picture_of_a_size_that_the_model_does_not_take_is_shown_as_wrong_and_
     assert "150×100" in slot(panel, 0).toolTip()
     assert "150×100" in find(panel, "run_reason").text()  # type: ignore[attr-defined]
     assert find(panel, "run_fix").text() == "Use a Scaled Copy"  # type: ignore[attr-defined]
+    assert find(panel, "run_reason").property("class") == "warning"
     assert not find(panel, "run_button").isEnabled()
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 from PySide6.QtWidgets import QAbstractButton, QLabel
 from pytestqt.qtbot import QtBot
@@ -169,3 +170,20 @@ def test_in_the_cloud_any_run_of_the_model_tells_the_time(
     draft.set_model("qwen-image")
     assert text(panel, "estimate_label") == "≈ $0.025 · 12 s"
     assert panel.isVisible()
+
+
+def test_what_does_not_sit_comfortably_in_the_memory_is_said_before_a_run(
+    monkeypatch: pytest.MonkeyPatch, panel: ControlsPanel, draft: Draft, session: Session
+) -> None:
+    memory = psutil.virtual_memory()._replace(total=16 * 2**30)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    session.settings.set("local.device", "mps")
+
+    draft.set_model("qwen-image-edit-2509-gguf")
+    draft.set_value("quantisation", "Q8_0")
+    told = text(panel, "memory_note")
+    draft.set_value("quantisation", "Q2_K")
+
+    assert told.startswith("This needs 15.")
+    assert "Choose Q5_K_S" in told
+    assert text(panel, "memory_note") == ""

@@ -247,7 +247,7 @@ def test_every_row_says_in_words_what_it_is(
     job = made(prompt="a red boat")
     store.star(job.job_id, True)
     model.reload()
-    assert model.index(0).data(11).startswith("Starred. a red boat. Starter · 60 × 40 · ")
+    assert model.index(0).data(11).startswith("Starred. a red boat. Starter · 60×40 · ")
     running = make(prompt="a blue boat")
     jobs.begin(running)
     jobs.tell(Step(running.job_id, 1, 2))

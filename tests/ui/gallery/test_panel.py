@@ -292,8 +292,40 @@ def test_the_grid_takes_as_many_columns_as_fit_and_fills_the_width(
         columns = sum(rect.top() == rects[0].top() for rect in rects)
         assert columns == max(1, width // 130) or abs(columns - width / 130) < 1
         assert max(rect.right() for rect in rects) <= view.viewport().width()
-        assert rects[1].left() - rects[0].left() >= 124 or columns == 1
+        assert rects[1].left() - rects[0].left() >= 116 or columns == 1
         assert max(rect.right() for rect in rects) > view.viewport().width() * (0.6 if columns == 1 else 0.9)
+
+
+def test_cells_stay_where_they_are_when_the_scroll_bar_comes(
+    panel: GalleryPanel, view: GalleryView, made: Make, qtbot: QtBot
+) -> None:
+    made(pictures=4)
+    panel.reload()
+    panel.resize(272, 500)
+    qtbot.wait(20)
+    assert not view.verticalScrollBar().isVisible()
+    before = [view.visualRect(view.model().index(row)).translated(view.viewport().pos()) for row in range(4)]
+
+    made(pictures=4)
+    panel.reload()
+    qtbot.waitUntil(view.verticalScrollBar().isVisible)
+
+    after = [view.visualRect(view.model().index(row)).translated(view.viewport().pos()) for row in range(4)]
+    assert after == before
+
+
+def test_pictures_stand_in_line_with_the_search_field(
+    panel: GalleryPanel, view: GalleryView, made: Make, qtbot: QtBot
+) -> None:
+    made(pictures=2)
+    panel.reload()
+    panel.resize(272, 500)
+    qtbot.wait(20)
+    rects = [view.visualRect(view.model().index(row)).translated(view.viewport().pos()) for row in range(2)]
+    left, right = picture_rect(rects[0]).left(), picture_rect(rects[1]).right()
+
+    search = panel.findChild(GallerySearch)
+    assert left == search.mapTo(panel, QPoint(0, 0)).x() == panel.width() - 1 - right
 
 
 def test_a_gallery_that_was_hidden_asks_for_its_pictures_when_it_comes(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
@@ -48,6 +50,21 @@ def test_every_text_can_be_read_on_every_ground(palette: QPalette) -> None:
     }
 
     assert {pair: ratio for pair, ratio in found.items() if ratio < READABLE} == {}
+
+
+@pytest.mark.parametrize("own", [light_palette, dark_palette])
+def test_what_a_field_is_for_can_be_read_in_it(qapp: QApplication, own: Callable[[], QPalette]) -> None:
+    del qapp
+    palette = own()
+    words, ground = palette.color(QPalette.ColorRole.PlaceholderText), palette.color(QPalette.ColorRole.Base)
+
+    assert contrast(words, ground) >= READABLE
+
+
+def test_a_plain_button_can_be_read(palette: QPalette) -> None:
+    colours = Colours.of(palette)
+
+    assert contrast(colours.text, colours.button) >= READABLE
 
 
 @pytest.mark.parametrize("accent", MAC_ACCENTS)

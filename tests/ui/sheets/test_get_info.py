@@ -48,8 +48,8 @@ def test_everything_of_a_finished_job_is_told(session: Session, make: Make, kept
     for line in ("Model: Starter", "Prompt: invert it", "Seed: 42", "Steps: 3", "State: Succeeded"):
         assert line in text.splitlines()
     assert "Took: 12.3 s" in text
-    assert "Cost: free" in text
-    assert "photo.png, 150 × 100 px" in text
+    assert "Cost: Free" in text
+    assert "photo.png, 150×100 px" in text
     for name in ("input_1.png", "output_0.png"):
         assert str(folder / name) in text
     assert job.job_id in text
@@ -69,7 +69,7 @@ def test_a_cloud_job_tells_its_cost_and_a_failed_one_why(
 
     text = copied(kept(GetInfo(session, job)), qtbot)
 
-    assert "Cost: about $0.025" in text
+    assert "Cost: About $0.025" in text
     assert "What went wrong: The provider said no. Try later." in text
 
 
@@ -120,3 +120,15 @@ def test_about_tells_the_version_and_shows_the_icon(kept: Keep) -> None:
 
     assert any(__version__ in label.text() for label in box.findChildren(QLabel))
     assert {size.width() for size in app_icon().availableSizes()} >= {16, 32, 128, 256, 512, 1024}
+
+
+def test_the_memory_that_was_expected_and_that_was_taken_are_told(
+    session: Session, make: Make, kept: Keep, qtbot: QtBot
+) -> None:
+    job = finished(session.store, make())
+    job = replace(job, measured={"planned_peak_bytes": 10.2e9, "peak_bytes": 9.8e9})
+
+    text = copied(kept(GetInfo(session, job)), qtbot)
+
+    assert "Memory expected: 10.2 GB" in text
+    assert "Memory at most: 9.8 GB" in text

@@ -30,7 +30,13 @@ from tests.ui.sheets.conftest import HeldBackground
 
 Keep = Callable[[Any], Any]
 
-SHOWN_OTHERWISE = {"general.last_model", "local.checkpoint", "local.transformer"}
+SHOWN_OTHERWISE = {
+    "general.last_model",
+    "local.checkpoint",
+    "local.transformer",
+    "local.text_encoder_gguf",
+    "local.text_encoder_mmproj",
+}
 
 
 @pytest.fixture

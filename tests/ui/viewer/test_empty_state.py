@@ -9,6 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from qie_desktop.core.catalogue import CATALOGUE
 from qie_desktop.core.model import ModelKind
+from qie_desktop.ui.look.tokens import Spacing
 from qie_desktop.ui.viewer.empty_state import EmptyState
 from qie_desktop.ui.viewer.panel import ViewerPanel
 
@@ -35,6 +36,17 @@ def test_what_to_do_depends_on_the_kind_of_model(
         assert isinstance(label, QLabel)
         assert label.text() in empty.accessibleName()
         assert label.height() >= label.heightForWidth(label.width())
+
+
+@pytest.mark.parametrize("kind", list(ModelKind))
+def test_a_place_to_drop_is_drawn_only_where_images_are_taken(
+    panel: ViewerPanel, empty: EmptyState, kind: ModelKind
+) -> None:
+    panel.invite(kind)
+    QApplication.processEvents()
+    shot = empty.grab().toImage()
+    across = {shot.pixel(x, y) for y in range(Spacing.l - 2, Spacing.l + 3) for x in range(shot.width())}
+    assert (len(across) > 1) == (kind is not ModelKind.GENERATE)
 
 
 @pytest.mark.parametrize(("kind", "lights"), [(ModelKind.EDIT, True), (ModelKind.GENERATE, False)])

@@ -59,7 +59,7 @@ def test_at_first_it_says_what_to_do(panel: ViewerPanel, empty: EmptyState, canv
 def test_an_input_is_shown_by_itself(panel: ViewerPanel, canvas: Canvas, noise: Path) -> None:
     panel.show_input(noise)
     assert np.array_equal(shown_pixels(panel, canvas), pixels_in(noise))
-    assert caption(panel) == "120 × 90 px · noise.png"
+    assert caption(panel) == "120×90 px · noise.png"
     assert canvas.accessibleDescription() == caption(panel)
     assert panel.current_output_path() is None
 
@@ -101,7 +101,7 @@ def test_a_result_is_shown_with_all_its_pixels(
     path = panel.current_output_path()
     assert path == store.output_path(job, job.outputs[0])
     assert np.array_equal(shown_pixels(panel, canvas), pixels_in(path))
-    assert caption(panel) == "120 × 90 px · Starter"
+    assert caption(panel) == "120×90 px · Starter"
 
 
 def test_outputs_are_stepped_through_round_and_round(

@@ -12,15 +12,14 @@ import torch
 from diffusers.models.transformers.transformer_qwenimage import QwenEmbedRope
 from torch.nn import functional
 
+from qie_desktop.core.memory_plan import SCORES_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
     Shape = tuple[int, int, int]
-
-SCORES_BYTES = 1_000_000_000
-"""How large the scores of one chunk of queries may become where they are materialised."""
 
 _THETA = 10_000
 _FUSED_HEAD_DIM = 128
@@ -79,7 +78,7 @@ def rotate(x: Tensor, rotary: Rotary) -> Tensor:
     """Turn pairs of neighbouring values of `x` `(…, tokens, heads, width)` by the tables' angles."""
     wide = x.float()
     swapped = wide.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
-    return torch.addcmul(wide * rotary.cosines, swapped, rotary.sines).type_as(x)
+    return (wide * rotary.cosines).addcmul_(swapped, rotary.sines).type_as(x)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, scores_bytes: int | None = None) -> Tensor:
@@ -96,10 +95,10 @@ def attend(query: Tensor, key: Tensor, value: Tensor, scores_bytes: int | None =
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
 
 
-def scores_budget(query: Tensor) -> int | None:
-    """Return the memory for scores where they are materialised, or None where a fused kernel is taken."""
+def scores_budget(query: Tensor, scores_bytes: int = SCORES_BYTES) -> int | None:
+    """Return `scores_bytes` where scores are materialised, or None where a fused kernel is taken."""
     fused = query.dtype in {torch.bfloat16, torch.float16} and query.shape[-1] == _FUSED_HEAD_DIM
-    return SCORES_BYTES if query.device.type == "mps" and not fused else None
+    return scores_bytes if query.device.type == "mps" and not fused else None
 
 
 def axes_of(config: dict[str, object]) -> tuple[int, ...]:

@@ -6,15 +6,16 @@ meets all alike. No checkpoint is needed.
 
 from __future__ import annotations
 
-import statistics
-import time
+import math
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from qie_desktop.core.cancel import CancelToken
+from qie_desktop.engines.local.inference.benchmark_parts import cached_run, median_s, preview_s, timed
 from qie_desktop.engines.local.inference.compilation import fastest_steps
+from qie_desktop.engines.local.inference.first_block_cache import FirstBlockCache
 from qie_desktop.engines.local.inference.latents import PATCH
 from qie_desktop.engines.local.inference.synthetic import Dimensions, SyntheticWeights, random_blocks
 from qie_desktop.engines.local.inference.transformer import EditTransformer
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from qie_desktop.core.cancel import CancelToken
+    from qie_desktop.engines.local.inference.benchmark_parts import CachedRun
     from qie_desktop.engines.local.inference.device import Device
 
 OURS, STOCK_BF16, STOCK_GGUF = "ours", "stock bf16", "stock GGUF"
 _TEXT_TOKENS = (300, 260)
 _VAE_FACTOR = 8
 _WARM_UP, _ROUNDS = 2, 7
+_STEPS = 40
+"""A run in full quality."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,20 @@ class Timing:
     guided_s: float
     resident_bytes: int
     peak_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All contenders, and of ours: a preview, and a forward and a guided step that reuse a step before.
+
+    `cached` is a whole run with first-block caching, where one was asked for.
+    """
+
+    timings: tuple[Timing, ...]
+    preview_s: float
+    reused_forward_s: float
+    reused_guided_s: float
+    cached: CachedRun | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,42 +96,85 @@ def compare(  # noqa: PLR0913, PLR0917 - what is measured
     block_count: int,
     against: tuple[str, ...],
     dimensions: Dimensions | None = None,
-) -> list[Timing]:
-    """Time a 1-image edit of `size_px` squared; ours first, then those of `against`."""
+    *,
+    threshold: float = 0.0,
+    cancel: CancelToken,
+) -> Comparison:
+    """Time a 1-image edit of `size_px` squared; ours first, then those of `against`.
+
+    With `threshold`, also a run of all steps with first-block caching. Raises JobCancelled between two runs.
+    """
     work = _work(size_px, device, dimensions or Dimensions())
-    contenders = [_ours(device, type_name, block_count, work)]
+    ours = _Ours(device, type_name, block_count, work, cancel)
+    contenders = [_Contender(OURS, ours.run, ours.transformer.resident_bytes)]
     makers = {STOCK_BF16: _stock_bf16, STOCK_GGUF: _stock_gguf}
     contenders += [makers[name](device, type_name, block_count, work) for name in against]
     times: dict[tuple[str, int], list[float]] = {}
     for number in range(_WARM_UP + _ROUNDS):
         for contender in contenders:
             for passes in (1, 2):
-                seconds = _timed(lambda c=contender, p=passes: c.run(p), device)
+                cancel.raise_if_cancelled()
+                seconds = timed(lambda c=contender, p=passes: c.run(p), device)
                 if number >= _WARM_UP:
                     times.setdefault((contender.name, passes), []).append(seconds)
-    return [
+    timings = tuple(
         Timing(
             contender.name,
-            statistics.median(times[contender.name, 1]),
-            statistics.median(times[contender.name, 2]),
+            median(times[contender.name, 1]),
+            median(times[contender.name, 2]),
             contender.resident_bytes,
             _peak_bytes(contender, device),
         )
         for contender in contenders
-    ]
+    )
+    noise = work.tokens[:, : work.side**2].float()
+    return Comparison(
+        timings,
+        preview_s(device, work.side, work.dimensions.channels),
+        median_s(ours.reusing(1), device),
+        median_s(ours.reusing(2), device),
+        cached_run(ours.predict, noise, _STEPS, threshold, device) if threshold else None,
+    )
 
 
-def _ours(device: Device, type_name: str, block_count: int, work: _Work) -> _Contender:
-    weights = SyntheticWeights(type_name, block_count, device, work.dimensions)
-    transformer = EditTransformer(weights, weights.linear, work.dimensions.axes, device, CancelToken())
-    transformer.steps = fastest_steps(transformer.blocks, device)
-    modulations = transformer.modulations(torch.linspace(1, 0.1, 4), CancelToken())
-    texts = [transformer.embed_text(text) for text in work.texts]
+class _Ours:
+    """Our transformer with random weights."""
 
-    def run(passes: int) -> object:
-        return transformer.predict(work.tokens, texts[:passes], work.shapes, modulations, 1, CancelToken())
+    def __init__(
+        self, device: Device, type_name: str, block_count: int, work: _Work, cancel: CancelToken
+    ) -> None:
+        weights = SyntheticWeights(type_name, block_count, device, work.dimensions)
+        self.transformer = EditTransformer(weights, weights.linear, work.dimensions.axes, device, cancel)
+        self.transformer.steps = fastest_steps(self.transformer.blocks, device)
+        self._modulations = self.transformer.modulations(torch.linspace(1, 1 / _STEPS, _STEPS), cancel)
+        self._texts = [self.transformer.embed_text(text) for text in work.texts]
+        self._work = work
+        self._cancel = cancel
 
-    return _Contender(OURS, run, transformer.resident_bytes)
+    def run(self, passes: int, cache: FirstBlockCache | None = None) -> list[Tensor]:
+        """Predict what so many passes do."""
+        return self._predicted(self._work.tokens, passes, 1, cache)
+
+    def reusing(self, passes: int) -> Callable[[], object]:
+        """Return what predicts by reusing what is computed now."""
+        cache = FirstBlockCache(math.inf)
+        self.run(passes, cache)
+        return lambda: self.run(passes, cache)
+
+    def predict(self, target: Tensor, step: int, cache: FirstBlockCache | None) -> list[Tensor]:
+        """Predict both passes for other tokens of the target."""
+        tokens = torch.cat(
+            [target.to(self._work.tokens.dtype), self._work.tokens[:, target.shape[1] :]], dim=1
+        )
+        return [part[:, : target.shape[1]] for part in self._predicted(tokens, 2, step, cache)]
+
+    def _predicted(
+        self, tokens: Tensor, passes: int, step: int, cache: FirstBlockCache | None
+    ) -> list[Tensor]:
+        texts = self._texts[:passes]
+        return self.transformer.predict(
+            tokens, texts, self._work.shapes, self._modulations, step, self._cancel, cache
+        )
 
 
 def _stock_bf16(device: Device, _type_name: str, block_count: int, work: _Work) -> _Contender:
@@ -200,14 +262,6 @@ def _work(size_px: int, device: Device, dimensions: Dimensions) -> _Work:
     tokens = torch.randn(1, 2 * side * side, dimensions.channels, **options)
     texts = tuple(torch.randn(1, count, dimensions.text_width, **options) for count in _TEXT_TOKENS)
     return _Work(tokens, texts, side, dimensions)
-
-
-def _timed(work: Callable[[], object], device: Device) -> float:
-    device.synchronize()
-    began = time.perf_counter()
-    work()
-    device.synchronize()
-    return time.perf_counter() - began
 
 
 def _peak_bytes(contender: _Contender, device: Device) -> int | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch.nn import functional
 
+from qie_desktop.core.memory_plan import SCORES_BYTES
 from qie_desktop.engines.local.inference.attention import Rotary, attend, rotate, scores_budget
 from qie_desktop.engines.local.inference.quantised_linear import LinearWeights, linear
 
@@ -59,13 +60,15 @@ class StreamModulation(NamedTuple):
 class Passes(NamedTuple):
     """How the tokens of all passes lie: text tokens of each, picture tokens of every one, and positions.
 
-    `image_rotary` and `text_rotary` are those of all tokens of a stream, pass after pass.
+    `image_rotary` and `text_rotary` are those of all tokens of a stream, pass after pass; `scores_bytes` is
+    what attention's scores may take where they are materialised.
     """
 
     text_tokens: tuple[int, ...]
     image_tokens: int
     image_rotary: Rotary
     text_rotary: Rotary
+    scores_bytes: int = SCORES_BYTES
 
 
 class Steps(NamedTuple):
@@ -91,6 +94,8 @@ def run_block(  # noqa: PLR0913, PLR0917 - everything that a block depends on
     image_qkv = steps.project(image, weights.image, of_image.shift_1, of_image.scale_1, passes.image_rotary)
     text_qkv = steps.project(text, weights.text, of_text.shift_1, of_text.scale_1, passes.text_rotary)
     from_image, from_text = _joint_attention(image_qkv, text_qkv, passes)
+    # The feed-forward to come is what takes the most memory: a quarter of it would be these.
+    del image_qkv, text_qkv
     image = steps.finish(image, from_image, weights.image, of_image)
     return image, steps.finish(text, from_text, weights.text, of_text)
 
@@ -112,8 +117,8 @@ def finish(tokens: Tensor, attended: Tensor, stream: StreamWeights, mod: StreamM
     """Return tokens `(tokens, width)` with what they take from attention, and through the feed-forward."""
     tokens = torch.addcmul(tokens, mod.gate_1, linear(attended, stream.out))
     inner = linear(_modulated(tokens, mod.shift_2, mod.scale_2), stream.up)
-    inner = linear(functional.gelu(inner, approximate="tanh"), stream.down)
-    tokens = torch.addcmul(tokens, mod.gate_2, inner)
+    inner = functional.gelu(inner, approximate="tanh")
+    tokens = torch.addcmul(tokens, mod.gate_2, linear(inner, stream.down))
     return tokens.clip(-_HALF_MAX, _HALF_MAX) if tokens.dtype == torch.float16 else tokens
 
 
@@ -140,7 +145,9 @@ def _joint_attention(
             ).transpose(0, 1)[None]
             for of_text, of_image in zip(text, image, strict=True)
         )
-        attended = attend(query, key, value, scores_budget(query))[0].transpose(0, 1).flatten(1)
+        attended = (
+            attend(query, key, value, scores_budget(query, passes.scores_bytes))[0].transpose(0, 1).flatten(1)
+        )
         from_text.append(attended[:count])
         from_image.append(attended[count:])
         text_at, image_at = text_at + count, image_at + passes.image_tokens

@@ -89,16 +89,17 @@ class EncodingCache:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Which files computed something, in which type and where: the folders' names, sizes and times."""
+    """Which files computed something, in which type and where: their names, sizes and times."""
 
     files: tuple[tuple[str, int, int], ...]
     device: str
     dtype: str
 
     @classmethod
-    def of(cls, device: Device, *folders: Path) -> Weights:
-        """Look at the files in these folders."""
-        paths = [path for folder in folders for path in sorted(folder.iterdir()) if path.is_file()]
+    def of(cls, device: Device, *places: Path) -> Weights:
+        """Look at these files, and at those in these folders."""
+        found = [sorted(place.iterdir()) if place.is_dir() else [place] for place in places]
+        paths = [path for each in found for path in each if path.is_file()]
         stats = [(path, path.stat()) for path in paths]
         files = tuple((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in stats)
         return cls(files, str(device.device), str(device.dtype))

@@ -14,18 +14,22 @@ from PIL import Image
 from transformers import AutoTokenizer, Qwen2_5_VLModel
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from qie_desktop.core.cancel import CancelToken
 from qie_desktop.core.errors import CheckpointMismatch, InvalidRequest
 from qie_desktop.core.geometry import Size, plan_condition
 from qie_desktop.engines.local.inference.completeness import check_complete
 from qie_desktop.engines.local.inference.interruption import interruptible
+from qie_desktop.engines.local.inference.text_encoder_gguf import load_compact_text_encoder
+from qie_desktop.engines.local.inference.text_encoder_layers import PatchEmbedding
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from torch import Tensor
 
-    from qie_desktop.core.cancel import CancelToken
     from qie_desktop.engines.local.inference.device import Device
+    from qie_desktop.engines.local.text_encoder_files import CompactTextEncoder
 
 CONDITION_AREA_PX = 384 * 384
 CONDITION_MULTIPLE_PX = 32
@@ -47,20 +51,31 @@ _IMAGE_TYPE = 1
 class TextConditioner:
     """Encodes a prompt together with the pictures it speaks of."""
 
-    def __init__(self, folder: Path, device: Device) -> None:
-        """Load text encoder, tokenizer and image processor from a checkpoint's folder."""
+    def __init__(
+        self,
+        folder: Path,
+        device: Device,
+        compact: CompactTextEncoder | None = None,
+        *,
+        cancel: CancelToken | None = None,
+        progress: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """Load text encoder, tokenizer and image processor from a checkpoint's folder.
+
+        With `compact` the weights are those of its files: only that loading can be cancelled, and tells its
+        progress.
+        """
         self._device = device
         self._tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
         self._image_processor = Qwen2VLImageProcessorPil.from_pretrained(
             folder / "processor", local_files_only=True
         )
-        # The model without its language head: only hidden states are used.
-        loaded: Any = Qwen2_5_VLModel.from_pretrained(
-            folder / "text_encoder", dtype=device.dtype, local_files_only=True, output_loading_info=True
+        encoder = folder / "text_encoder"
+        self._model: Any = (
+            _load_full(encoder, device)
+            if compact is None
+            else load_compact_text_encoder(encoder, compact, device, cancel or CancelToken(), progress)
         )
-        self._model, report = loaded
-        check_complete("text encoder", report)
-        self._model.to(device.device).eval().requires_grad_(requires_grad=False)
         self._image_token_id = int(self._tokenizer.convert_tokens_to_ids(_IMAGE_TOKEN))
         if self._image_token_id != self._model.config.image_token_id:
             raise CheckpointMismatch(
@@ -118,6 +133,18 @@ class TextConditioner:
                 "Shorten it.",
             )
         return tokens
+
+
+def _load_full(folder: Path, device: Device) -> Qwen2_5_VLModel:
+    """Load the model, without its language head, as it was published: only hidden states are used."""
+    loaded: Any = Qwen2_5_VLModel.from_pretrained(
+        folder, dtype=device.dtype, local_files_only=True, output_loading_info=True
+    )
+    model, report = loaded
+    check_complete("text encoder", report)
+    embedding = model.visual.patch_embed
+    embedding.proj = PatchEmbedding(embedding.proj.weight.detach())
+    return model.to(device.device).eval().requires_grad_(requires_grad=False)
 
 
 def _condition(picture: Image.Image) -> Image.Image:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from qie_desktop.core.cancel import CancelToken
+    from qie_desktop.engines.local.inference.first_block_cache import FirstBlockCache
     from qie_desktop.engines.local.inference.schedule import Schedule
     from qie_desktop.engines.local.inference.transformer import EditTransformer
 
@@ -44,18 +45,20 @@ class Conditions:
 
 
 @torch.inference_mode()
-def denoise(
+def denoise(  # noqa: PLR0913, PLR0917 - all that the loop depends on
     transformer: EditTransformer,
     schedule: Schedule,
     conditions: Conditions,
     cancel: CancelToken,
     on_step: Callable[[int, int, Prediction], None],
+    cache: FirstBlockCache | None = None,
 ) -> Tensor:
     """Return the denoised latents `(1, C, H/8, W/8)`, float32.
 
     Computes on the device and in the type of the prompt's hidden states. `on_step` is called with the number
-    of steps done, their total and what the step has predicted. Raises JobCancelled between two blocks and
-    NonFiniteLatents at the first step whose result is not finite.
+    of steps done, their total and what the step has predicted. With `cache`, steps that change little are
+    approximate. Raises JobCancelled between two blocks and NonFiniteLatents at the first step whose result is
+    not finite.
     """
     device, dtype = conditions.prompt.device, conditions.prompt.dtype
     pictures = (conditions.noise, *conditions.references)
@@ -69,7 +72,7 @@ def denoise(
     modulations = transformer.modulations(timesteps, cancel)
     for index, timestep in enumerate(schedule.timesteps):
         tokens = torch.cat([latents.to(dtype), *references], dim=1)
-        predictions = transformer.predict(tokens, texts, shapes, modulations, index, cancel)
+        predictions = transformer.predict(tokens, texts, shapes, modulations, index, cancel, cache)
         velocity = predictions[0][:, : latents.shape[1]].float()
         if conditions.negative is not None:
             unconditional = predictions[1][:, : latents.shape[1]].float()

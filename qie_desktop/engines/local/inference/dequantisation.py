@@ -156,9 +156,16 @@ def _q6_k(blocks: torch.Tensor) -> torch.Tensor:
     return _flat(_scaled(_half(d) * scales.view(torch.int8).float(), numbers))
 
 
-@cache
 def _iq4_values(device: torch.device) -> torch.Tensor:
+    """Return what each number stands for; kept as the shifts are."""
+    return _new_iq4_values(device) if torch.compiler.is_compiling() else _kept_iq4_values(device)
+
+
+def _new_iq4_values(device: torch.device) -> torch.Tensor:
     return torch.tensor(_IQ4_VALUES, dtype=torch.float32, device=device)
+
+
+_kept_iq4_values = cache(_new_iq4_values)
 
 
 def _iq4_nl(blocks: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ import psutil
 import torch
 
 from qie_desktop.core.errors import SettingsError
+from qie_desktop.core.memory_need import CPU_SHARE, DeviceKind, Machine
 
 _PREFERENCES = ("auto", "mps", "cuda", "cpu")
 
@@ -22,6 +23,8 @@ class Device:
 
     device: torch.device
     dtype: torch.dtype
+    memory_limit_bytes: int | None = None
+    """No more than this is to be used, where it is set."""
 
     @property
     def name(self) -> str:
@@ -30,11 +33,18 @@ class Device:
             return torch.cuda.get_device_name(self.device)
         return {"mps": "Apple GPU (Metal)", "cpu": "CPU"}[self.device.type]
 
-    def memory_bytes(self) -> int:
-        """Return the memory that the device computes in: its own, or the machine's where they are one."""
-        if self.device.type == "cuda":
-            return torch.cuda.mem_get_info(self.device)[1]
-        return psutil.virtual_memory().total
+    def machine(self) -> Machine:
+        """Return what there is to compute in now: what this process holds of it counts as free."""
+        kind, total = DeviceKind(self.device.type), psutil.virtual_memory().total
+        match kind:
+            case DeviceKind.CUDA:
+                free, total = torch.cuda.mem_get_info(self.device)
+                usable = free + torch.cuda.memory_reserved(self.device)
+            case DeviceKind.MPS:
+                usable = torch.mps.recommended_max_memory()
+            case DeviceKind.CPU:
+                usable = int(total * CPU_SHARE)
+        return Machine(kind, total, min(usable, self.memory_limit_bytes or usable))
 
     def synchronize(self) -> None:
         """Wait until everything that was asked of the device is done."""
@@ -52,7 +62,7 @@ class Device:
             torch.mps.empty_cache()
 
 
-def choose_device(preference: str = "auto") -> Device:
+def choose_device(preference: str = "auto", memory_limit_bytes: int | None = None) -> Device:
     """Return the best device: MPS, then CUDA, then the CPU; or the one asked for.
 
     Raises SettingsError for a device that this machine does not have.
@@ -65,4 +75,5 @@ def choose_device(preference: str = "auto") -> Device:
             f'There is no device "{preference}" here.', f"Set local.device to auto, or: {here}."
         )
     device = torch.device(wanted[0])
-    return Device(device, torch.float32 if device.type == "cpu" else torch.bfloat16)
+    dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
+    return Device(device, dtype, memory_limit_bytes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -40,11 +41,21 @@ def loading(what: str) -> Generator[None]:
     try:
         with computing(f"loading the {what}"):
             yield
-    except (SafetensorError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise CheckpointDamaged(
-            f"The {what} cannot be loaded: {_first_line(error)}",
-            "Check the checkpoint's folder, or download it again.",
-        ) from error
+    except (SafetensorError, OSError) as error:
+        if getattr(error, "errno", None) == errno.ENOMEM or "cannot allocate memory" in str(error).lower():
+            raise OutOfMemory(
+                f"There was not enough memory while loading the {what}.", _MEMORY_HINT
+            ) from error
+        raise _damaged(what, error) from error
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise _damaged(what, error) from error
+
+
+def _damaged(what: str, error: Exception) -> CheckpointDamaged:
+    return CheckpointDamaged(
+        f"The {what} cannot be loaded: {_first_line(error)}",
+        "Check the checkpoint's folder, or download it again.",
+    )
 
 
 def _first_line(error: Exception) -> str:

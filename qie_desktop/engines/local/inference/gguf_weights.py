@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-import torch
 from accelerate import init_empty_weights
 from diffusers import QwenImageTransformer2DModel
 
-from qie_desktop.core.errors import CheckpointDamaged, CheckpointMismatch
+from qie_desktop.core.errors import CheckpointMismatch
 from qie_desktop.engines.local.checkpoint import read_json
-from qie_desktop.engines.local.gguf_file import GgufFile, GgufTensor, read_gguf
+from qie_desktop.engines.local.gguf_file import MODULATION, GgufFile, read_gguf
 from qie_desktop.engines.local.inference.attention import axes_of
 from qie_desktop.engines.local.inference.blocks import EAGER
 from qie_desktop.engines.local.inference.compilation import fastest_steps
 from qie_desktop.engines.local.inference.completeness import some
-from qie_desktop.engines.local.inference.dequantisation import dequantise
 from qie_desktop.engines.local.inference.dequantisers import choose_dequantiser
+from qie_desktop.engines.local.inference.gguf_tensors import as_numbers, read_blocks
 from qie_desktop.engines.local.inference.quantised_linear import NUMBERS, LinearWeights, keeps_blocks
 from qie_desktop.engines.local.inference.transformer import EditTransformer
 
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
 
     from qie_desktop.core.cancel import CancelToken
     from qie_desktop.engines.local.checkpoint import Checkpoint
+    from qie_desktop.engines.local.gguf_header import GgufTensor
     from qie_desktop.engines.local.inference.device import Device
 
-_MODULATION = ("img_mod.1.", "txt_mod.1.")
 _OTHER_MODELS = ("zero_cond_t", "use_additional_t_cond", "use_layer3d_rope", "guidance_embeds")
 """Switches of related models, whose arithmetic is another."""
 
@@ -76,7 +75,7 @@ class _GgufWeights:
         self._gguf = gguf
         self._device = device
         self._progress = progress
-        kept = [t for t in gguf.tensors.values() if not any(part in t.name for part in _MODULATION)]
+        kept = [t for t in gguf.tensors.values() if not any(part in t.name for part in MODULATION)]
         self._total, self._done = max(1, sum(tensor.byte_count for tensor in kept)), 0
 
     @property
@@ -97,27 +96,14 @@ class _GgufWeights:
         return self._numbers(self._gguf.tensors[name])
 
     def _numbers(self, tensor: GgufTensor) -> Tensor:
-        numbers = dequantise(self._read(tensor), tensor.type_name, torch.float32)
-        return numbers.reshape(tensor.shape).to(self._device.device, self._device.dtype)
+        return as_numbers(self._read(tensor), tensor, self._device.device, self._device.dtype)
 
     def _read(self, tensor: GgufTensor) -> Tensor:
-        """Read a tensor's bytes, `(rows, bytes of a row)`.
-
-        Read rather than mapped: pages of a map count as this process's memory until the system takes them
-        back.
-        """
-        raw = torch.empty(tensor.byte_count, dtype=torch.uint8)
-        with self._gguf.path.open("rb") as file:
-            file.seek(tensor.offset)
-            if file.readinto(cast("bytearray", raw.numpy())) != tensor.byte_count:
-                raise CheckpointDamaged(
-                    f"The GGUF file ends within {tensor.name}.", "Download it again: it is cut off."
-                )
+        blocks = read_blocks(self._gguf.path, tensor)
         self._done += tensor.byte_count
         if self._progress is not None:
             self._progress(min(1.0, self._done / self._total))
-        rows = tensor.shape[0] if len(tensor.shape) > 1 else 1
-        return raw.reshape(rows, -1)
+        return blocks
 
 
 def _check_belongs(gguf: GgufFile, expected: dict[str, tuple[int, ...]]) -> None:

@@ -18,11 +18,12 @@ from qie_desktop.engines.local.inference.blocks import StreamModulation
 from qie_desktop.engines.local.inference.quantised_linear import LinearWeights, linear
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from torch import Tensor
 
     from qie_desktop.core.cancel import CancelToken
+    from qie_desktop.engines.local.inference.quantised_linear import LowRank
 
 _KEPT_SCHEDULES = 4
 _SCALES = (1, 4)
@@ -50,7 +51,8 @@ class Modulations:
 class ModulationCache:
     """Works out modulations, and keeps those of the last few schedules.
 
-    `read` gives a layer's weights by its name; nothing but its result is kept of them.
+    `read` gives a layer's weights by its name; nothing but its result is kept of them. The same schedule has
+    other modulations with other LoRAs: they are kept beside each other.
     """
 
     def __init__(
@@ -64,20 +66,25 @@ class ModulationCache:
         self._read = read
         self._last = last
         self._block_count = block_count
-        self._kept: dict[tuple[float, ...], Modulations] = {}
+        self._loras: Hashable = None
+        self._side_path: Callable[[str], LowRank | None] = _no_side_path
+        self._kept: dict[Hashable, Modulations] = {}
 
     def of(self, timesteps: Tensor, cancel: CancelToken) -> Modulations:
         """Return the modulations at timesteps `(n,)`, 0 to 1. Raises JobCancelled between two blocks."""
-        key = tuple(timesteps.float().tolist())
+        key = self._loras, tuple(timesteps.float().tolist())
         if key not in self._kept:
             while len(self._kept) >= _KEPT_SCHEDULES:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = self._worked_out(timesteps, cancel)
         return self._kept[key]
 
-    def clear(self) -> None:
-        """Keep nothing: after the layers have changed."""
-        self._kept.clear()
+    def use(self, loras: Hashable, side_path: Callable[[str], LowRank | None]) -> None:
+        """Work with what LoRAs add to the layers from now on; `loras` tells one set of them from another.
+
+        `side_path` is asked for a layer by its name whenever modulations are worked out.
+        """
+        self._loras, self._side_path = loras, side_path
 
     def _worked_out(self, timesteps: Tensor, cancel: CancelToken) -> Modulations:
         embedding = functional.silu(self._embed(timesteps))
@@ -86,12 +93,20 @@ class ModulationCache:
             blocks: list[Tensor] = []
             for number in range(self._block_count):
                 cancel.raise_if_cancelled()
-                layer = self._read(f"transformer_blocks.{number}.{stream}_mod.1")
+                layer = self._layer(f"transformer_blocks.{number}.{stream}_mod.1")
                 # A weight at a time: reading runs ahead of a GPU, and would fill it with blocks to come.
                 blocks.append(linear(embedding, layer).unflatten(-1, (6, -1)))
             together = torch.stack(blocks, dim=1)
             together[:, :, _SCALES] += 1
             streams.append(together)
-        last = linear(embedding, self._last).unflatten(-1, (2, -1))
+        last_layer = self._last._replace(low_rank=self._side_path("norm_out.linear"))
+        last = linear(embedding, last_layer).unflatten(-1, (2, -1))
         image, text = streams
         return Modulations(image, text, torch.stack([last[:, 0] + 1, last[:, 1]], dim=1))
+
+    def _layer(self, name: str) -> LinearWeights:
+        return self._read(name)._replace(low_rank=self._side_path(name))
+
+
+def _no_side_path(_name: str) -> None:
+    return None

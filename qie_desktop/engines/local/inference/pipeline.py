@@ -10,6 +10,7 @@ import torch
 
 from qie_desktop.core.events import PhaseName
 from qie_desktop.core.geometry import Size, WorkingPlan, plan_working
+from qie_desktop.core.memory_plan import SCORES_BYTES
 from qie_desktop.engines.local.inference.autoencoder import Autoencoder
 from qie_desktop.engines.local.inference.caches import (
     EncodingCache,
@@ -21,14 +22,17 @@ from qie_desktop.engines.local.inference.caches import (
 from qie_desktop.engines.local.inference.conditioning import TextConditioner
 from qie_desktop.engines.local.inference.denoising import Conditions, denoise
 from qie_desktop.engines.local.inference.failures import computing, loading
+from qie_desktop.engines.local.inference.first_block_cache import FirstBlockCache
 from qie_desktop.engines.local.inference.gguf_weights import load_transformer
 from qie_desktop.engines.local.inference.latents import PATCH, draw_noise
+from qie_desktop.engines.local.inference.lora import Loras
 from qie_desktop.engines.local.inference.preview import Prediction, PreviewMaker, fit_colours
 from qie_desktop.engines.local.inference.schedule import Schedule
 from qie_desktop.imaging.fitting import from_working, to_working
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import Protocol
 
     from PIL import Image
@@ -36,9 +40,11 @@ if TYPE_CHECKING:
 
     from qie_desktop.core.cancel import CancelToken
     from qie_desktop.core.events import Preview
+    from qie_desktop.core.memory_plan import MemoryPlan
     from qie_desktop.core.model import LocalSpec
     from qie_desktop.engines.local.checkpoint import Checkpoint
     from qie_desktop.engines.local.inference.device import Device
+    from qie_desktop.engines.local.inference.lora import LoraUse
     from qie_desktop.engines.local.inference.transformer import EditTransformer
 
     class Progress(Protocol):
@@ -55,7 +61,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What is to be made. The result has the size of the first picture; all are RGB."""
+    """What is to be made. The result has the size of the first picture; all are RGB.
+
+    `loras` act on the transformer, together; `scheduler` are settings in place of the checkpoint's;
+    `first_block_cache` is the threshold of FirstBlockCache, 0 for none.
+    """
 
     pictures: tuple[Image.Image, ...]
     prompt: str
@@ -63,6 +73,9 @@ class Edit:
     steps: int
     guidance: float
     seed: int
+    loras: tuple[LoraUse, ...] = ()
+    scheduler: tuple[tuple[str, object], ...] = ()
+    first_block_cache: float = 0.0
 
     @property
     def passes(self) -> int:
@@ -93,10 +106,18 @@ class LocalPipeline:
         self.staged = staged
         self._cache = EncodingCache() if cache is None else cache
         self._tile_bytes = tile_bytes
+        self._scores_bytes = SCORES_BYTES
         self.latents: Tensor | None = None
+        self.reused_steps = 0
+        """How many steps of the last edit were approximate; see FirstBlockCache."""
         self._conditioner: TextConditioner | None = None
         self._autoencoder: Autoencoder | None = None
         self._transformer: EditTransformer | None = None
+
+    def follow(self, plan: MemoryPlan) -> None:
+        """Go with the memory as a plan says, from the next edit on."""
+        self.staged = plan.staged
+        self._tile_bytes, self._scores_bytes = plan.tile_bytes, plan.scores_bytes
 
     @torch.inference_mode()
     def edit(self, edit: Edit, local: LocalSpec, progress: Progress, cancel: CancelToken) -> Image.Image:
@@ -131,7 +152,10 @@ class LocalPipeline:
     ) -> tuple[Tensor, Tensor | None]:
         """Return the hidden states of the prompt and, where there are two passes, of the negative prompt."""
         texts = (edit.prompt, edit.negative_prompt)[: edit.passes]
-        weights = self._weights("text_encoder", "tokenizer", "processor")
+        compact = self.checkpoint.compact
+        weights = self._weights(
+            "text_encoder", "tokenizer", "processor", files=() if compact is None else compact.files
+        )
 
         def encoder() -> Callable[[int], tuple[Tensor]]:
             conditioner = self._text_encoder(progress, cancel)
@@ -156,6 +180,7 @@ class LocalPipeline:
         weights = self._weights("vae")
 
         def encoder() -> Callable[[int], tuple[Tensor, Tensor]]:
+            self._make_room("_conditioner")
             vae = self._vae(progress)
             progress.phase(PhaseName.ENCODING, detail="pictures")
 
@@ -171,9 +196,9 @@ class LocalPipeline:
             encoded = self._cache.recall(keys, self.device.device, encoder)
         return tuple(latents for latents, _ in encoded), encoded[0][1]
 
-    def _weights(self, *parts: str) -> Weights:
+    def _weights(self, *parts: str, files: tuple[Path, ...] = ()) -> Weights:
         with loading("checkpoint"):
-            return Weights.of(self.device, *(self.checkpoint.part(part) for part in parts))
+            return Weights.of(self.device, *(self.checkpoint.part(part) for part in parts), *files)
 
     def _denoise(
         self,
@@ -183,8 +208,8 @@ class LocalPipeline:
         progress: Progress,
         cancel: CancelToken,
     ) -> Tensor:
+        self._make_room("_conditioner")
         if self._transformer is None:
-            self._make_room("_conditioner")
             progress.phase(PhaseName.LOADING, 0.0, "transformer")
             with loading("transformer"):
                 self._transformer = load_transformer(
@@ -193,27 +218,42 @@ class LocalPipeline:
                     cancel,
                     lambda fraction: progress.phase(PhaseName.LOADING, fraction, "transformer"),
                 )
+        self._transformer.scores_bytes = self._scores_bytes
         height, width = conditions.noise.shape[-2:]
         with loading("scheduler"):
             folder, token_count = self.checkpoint.part("scheduler"), height * width // PATCH**2
-            schedule = Schedule(folder, edit.steps, token_count, self.device.device)
+            schedule = Schedule(folder, edit.steps, token_count, self.device.device, dict(edit.scheduler))
+        if edit.loras:
+            progress.phase(PhaseName.LOADING, detail="LoRA")
+        with loading("LoRA"):
+            self._transformer.use_loras(Loras(edit.loras, self.device), cancel)
         progress.phase(PhaseName.DENOISING)
         with computing("denoising"):
-            return denoise(self._transformer, schedule, conditions, cancel, _telling(progress, preview))
+            cache = FirstBlockCache(edit.first_block_cache) if edit.first_block_cache else None
+            on_step = _telling(progress, preview)
+            latents = denoise(self._transformer, schedule, conditions, cancel, on_step, cache)
+        self.reused_steps = 0 if cache is None else cache.reused
+        return latents
 
     def _make_room(self, component: Literal["_conditioner", "_transformer"]) -> None:
-        """Let go of a component before another is loaded, where both are not to be in memory together."""
+        """Let go of a component before another does its work, where they take turns in memory."""
         if self.staged and getattr(self, component) is not None:
             setattr(self, component, None)
             self.device.release()
 
     def _text_encoder(self, progress: Progress, cancel: CancelToken) -> TextConditioner:
+        self._make_room("_transformer")
         if self._conditioner is None:
             cancel.raise_if_cancelled()
-            self._make_room("_transformer")
             progress.phase(PhaseName.LOADING, detail="text encoder")
             with loading("text encoder"):
-                self._conditioner = TextConditioner(self.checkpoint.folder, self.device)
+                self._conditioner = TextConditioner(
+                    self.checkpoint.folder,
+                    self.device,
+                    self.checkpoint.compact,
+                    cancel=cancel,
+                    progress=lambda done: progress.phase(PhaseName.LOADING, done, "text encoder"),
+                )
         return self._conditioner
 
     def _vae(self, progress: Progress) -> Autoencoder:
@@ -221,6 +261,7 @@ class LocalPipeline:
             progress.phase(PhaseName.LOADING, detail="VAE")
             with loading("VAE"):
                 self._autoencoder = Autoencoder(self.checkpoint.part("vae"), self.device, self._tile_bytes)
+        self._autoencoder.tile_bytes = self._tile_bytes
         return self._autoencoder
 
 

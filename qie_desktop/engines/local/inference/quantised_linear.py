@@ -20,15 +20,14 @@ NUMBERS = ""
 
 
 class LowRank(NamedTuple):
-    """A side path beside a layer: `x downᵀ upᵀ · strength`, as a LoRA file gives it.
+    """A side path beside a layer: `x downᵀ upᵀ`, as LoRA files give it, with their strengths in `up`.
 
     `down` is `(rank, in_features)`, `up` `(out_features, rank)`. It is added when the layer runs, never
-    fused: quantised weights have no room for it.
+    fused: quantised weights have no room for it. Several LoRAs are one path: their factors lie side by side.
     """
 
     down: Tensor
     up: Tensor
-    strength: float
 
 
 class LinearWeights(NamedTuple):
@@ -41,29 +40,31 @@ class LinearWeights(NamedTuple):
     blocks: Tensor
     type_name: str
     bias: Tensor | None = None
-    low_rank: tuple[LowRank, ...] = ()
+    low_rank: LowRank | None = None
     dequantise: Dequantiser = dequantise
 
 
 def linear(x: Tensor, weights: LinearWeights) -> Tensor:
     """Return `x Wᵀ + b`: from `(…, in_features)` to `(…, out_features)`, of the type of `x`.
 
-    Of quantised weights the numbers exist only while this runs.
+    Of quantised weights the numbers exist only while this runs. With a side path `x` is `(tokens,
+    in_features)`.
     """
     numbers = weights.blocks
     if weights.type_name != NUMBERS:
         numbers = weights.dequantise(weights.blocks, weights.type_name, x.dtype)
     result = functional.linear(x, numbers, weights.bias)
-    for side in weights.low_rank:
-        path = functional.linear(functional.linear(x, side.down), side.up)
-        result = torch.add(result, path, alpha=side.strength)
-    return result
+    if weights.low_rank is None:
+        return result
+    down, up = weights.low_rank
+    return torch.addmm(result, functional.linear(x, down), up.T)
 
 
 class QuantisedLinear(nn.Module):
     """`nn.Linear` with its weights in blocks of a GGUF type; see `LinearWeights`.
 
-    The blocks are a buffer and keep their type when the module is moved or cast.
+    The blocks are a buffer and keep their type when the module is moved or cast. `dequantise` may be changed
+    for a faster way.
     """
 
     blocks: Tensor
@@ -74,12 +75,13 @@ class QuantisedLinear(nn.Module):
         self.type_name = type_name
         self.in_features = in_features
         self.out_features = blocks.shape[0]
+        self.dequantise: Dequantiser = dequantise
         self.register_buffer("blocks", blocks)
         self.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x Wᵀ + b`: from `(…, in_features)` to `(…, out_features)`, of the type of `x`."""
-        return linear(x, LinearWeights(self.blocks, self.type_name, self.bias))
+        return linear(x, LinearWeights(self.blocks, self.type_name, self.bias, dequantise=self.dequantise))
 
     def extra_repr(self) -> str:
         """Describe the layer as `nn.Linear` does."""

@@ -9,6 +9,7 @@ import numpy as np
 from diffusers import FlowMatchEulerDiscreteScheduler
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from torch import Tensor, device
@@ -21,13 +22,24 @@ class Schedule:
     `calculate_shift` of diffusers' QwenImageEditPlusPipeline.
     """
 
-    def __init__(self, folder: Path, steps: int, token_count: int, device: device) -> None:
-        """Read a checkpoint's scheduler and set it for `steps` steps over `token_count` target tokens."""
+    def __init__(
+        self,
+        folder: Path,
+        steps: int,
+        token_count: int,
+        device: device,
+        settings: Mapping[str, object] | None = None,
+    ) -> None:
+        """Read a checkpoint's scheduler and set it for `steps` steps over `token_count` target tokens.
+
+        `settings` take the place of its own, as for weights that were distilled for others.
+        """
         # diffusers' signatures are narrower than what the class takes and gives.
         scheduler = cast("Any", FlowMatchEulerDiscreteScheduler.from_pretrained(folder))
-        if steps == 1:
-            # One sigma, which is 1, cannot be stretched to end elsewhere: diffusers divides 0 by 0.
-            scheduler = type(scheduler).from_config(scheduler.config, shift_terminal=None)
+        # One sigma, which is 1, cannot be stretched to end elsewhere: diffusers divides 0 by 0.
+        others = {**(settings or {}), **({"shift_terminal": None} if steps == 1 else {})}
+        if others:
+            scheduler = type(scheduler).from_config(scheduler.config, **others)
         sigmas = np.linspace(1.0, 1 / steps, steps)
         shift = dynamic_shift(dict(scheduler.config), token_count)
         scheduler.set_timesteps(sigmas=sigmas, device=device, mu=shift)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,34 +9,29 @@ from typing import Any
 import gguf
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-from qie_desktop.core.catalogue import CATALOGUE
 from qie_desktop.core.errors import CheckpointIncomplete, CheckpointMismatch
-from qie_desktop.core.memory_fit import Fit
-from qie_desktop.core.model import HubWeights
 from qie_desktop.storage.resources import resources_folder
 from qie_desktop.storage.settings import Settings
+from qie_desktop.ui.download_watch import DownloadWatch
 from qie_desktop.ui.session import Session
 from qie_desktop.ui.sheets.manage_models import ManageModelsDialog
-from qie_desktop.ui.sheets.model_states import look_at_models
 from qie_desktop.ui.sheets.own_weights import WeightsRow
-from qie_desktop.ui.sheets.own_weights_check import check_checkpoint, check_transformer
-from qie_desktop.ui.sheets.wording import capitalised
-from tests.ui.sheets.conftest import HeldBackground
+from qie_desktop.ui.sheets.own_weights_check import check_checkpoint, check_transformer, setting_for
 
 Keep = Callable[[Any], Any]
 
 STARTER = resources_folder() / "starter"
 STARTER_GGUF = STARTER / "transformer" / "starter.gguf"
-HUB_MODELS = [spec for spec in CATALOGUE if spec.local and isinstance(spec.local.weights, HubWeights)]
 
 
 @pytest.fixture
-def dialog(session: Session, kept: Keep) -> ManageModelsDialog:
-    return kept(ManageModelsDialog(session))
+def dialog(session: Session, watch: DownloadWatch, kept: Keep) -> ManageModelsDialog:
+    return kept(ManageModelsDialog(session, watch))
 
 
 def texts(dialog: ManageModelsDialog) -> list[str]:
@@ -45,7 +39,7 @@ def texts(dialog: ManageModelsDialog) -> list[str]:
 
 
 def row(dialog: ManageModelsDialog, key: str) -> WeightsRow:
-    return next(each for each in dialog.findChildren(WeightsRow) if each.findChild(QLabel, f"{key}.path"))
+    return next(each for each in dialog.findChildren(WeightsRow) if each.key == key)
 
 
 def status(dialog: ManageModelsDialog, key: str) -> str:
@@ -54,8 +48,16 @@ def status(dialog: ManageModelsDialog, key: str) -> str:
     return label.text()
 
 
-def other_gguf(path: Path) -> Path:
-    writer = gguf.GGUFWriter(path, "llama")
+def said(dialog: ManageModelsDialog) -> str:
+    label = dialog.findChild(QLabel, "models_status")
+    assert label is not None
+    return label.text() if label.isVisibleTo(dialog) else ""
+
+
+def other_gguf(path: Path, architecture: str = "llama", **metadata: str) -> Path:
+    writer = gguf.GGUFWriter(path, architecture)
+    for key, value in metadata.items():
+        writer.add_string(key.replace("__", "."), value)
     writer.add_tensor("token_embd.weight", np.zeros((4, 4), dtype=np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -64,110 +66,83 @@ def other_gguf(path: Path) -> Path:
     return path
 
 
-def in_hub(cache: Path, repo: str, source: Path | None = None) -> Path:
-    """Put a repository into the hub's cache and return its snapshot."""
-    root = cache / f"models--{repo.replace('/', '--')}"
-    snapshot = root / "snapshots" / "abc"
-    (root / "refs").mkdir(parents=True)
-    (root / "refs" / "main").write_text("abc")
-    if source:
-        shutil.copytree(source, snapshot)
-    else:
-        snapshot.mkdir(parents=True)
-    return snapshot
+def drop(dialog: ManageModelsDialog, *paths: Path) -> None:
+    """Drop files from the Finder on the sheet."""
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    buttons, keys, copy = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, Qt.DropAction.CopyAction
+    middle = dialog.rect().center()
+    entered = QDragEnterEvent(middle, copy, mime, buttons, keys)
+    QApplication.sendEvent(dialog, entered)
+    assert entered.isAccepted()
+    assert said(dialog) == "Drop it to use it from where it is."
+    QApplication.sendEvent(dialog, QDropEvent(QPointF(middle), copy, mime, buttons, keys))
 
 
-def test_every_quantisation_of_the_catalogue_is_told_with_size_quality_fit_and_state(
-    session: Session, dialog: ManageModelsDialog
+def test_a_dropped_transformer_becomes_the_own_one(
+    dialog: ManageModelsDialog, session: Session, qtbot: QtBot
 ) -> None:
-    shown = texts(dialog)
-
-    for spec in HUB_MODELS:
-        parameter = spec.parameter("quantisation")
-        assert parameter is not None
-        assert spec.name in shown
-        for choice in parameter.choices:
-            assert choice.value in shown
-            assert choice.help in shown
-            state = dialog.findChild(QLabel, f"state_{choice.value}")
-            assert state is not None
-            assert state.text() == "Not installed"
-    assert {"7.1 GB", "13.1 GB", "14.3 GB", "21.8 GB"} <= set(shown)
-    needs = look_at_models(session.folder, session.settings)[0].quantisations
-    for quantisation in needs:
-        assert shown.count(capitalised(quantisation.need.fit_text)) >= 1
-
-
-def test_what_is_in_the_hubs_cache_is_installed(session: Session, kept: Keep) -> None:
-    hub = session.folder.huggingface_cache / "hub"
-    weights = HUB_MODELS[0].local.weights if HUB_MODELS[0].local else None
-    assert isinstance(weights, HubWeights)
-    in_hub(hub, weights.base_repo, STARTER)
-    snapshot = in_hub(hub, weights.gguf_repo)
-    os.link(STARTER_GGUF, snapshot / weights.gguf_pattern.format(quantisation="Q2_K"))
-
-    dialog = kept(ManageModelsDialog(session))
-
-    assert dialog.findChild(QLabel, "state_Q2_K").text() == "Installed"
-    assert dialog.findChild(QLabel, "state_Q8_0").text() == "Not installed"
-
-
-def test_what_is_there_in_part_is_incomplete(session: Session, kept: Keep) -> None:
-    hub = session.folder.huggingface_cache / "hub"
-    weights = HUB_MODELS[0].local.weights if HUB_MODELS[0].local else None
-    assert isinstance(weights, HubWeights)
-    base = in_hub(hub, weights.base_repo, STARTER)
-    (base / "vae" / "config.json").unlink()
-    snapshot = in_hub(hub, weights.gguf_repo)
-    os.link(STARTER_GGUF, snapshot / weights.gguf_pattern.format(quantisation="Q2_K"))
-
-    state = kept(ManageModelsDialog(session)).findChild(QLabel, "state_Q2_K")
-
-    assert state.text() == "Incomplete"
-    assert "vae/config.json" in state.toolTip()
-
-
-@pytest.mark.parametrize(
-    ("memory_gb", "recommended"), [(16, None), (24, "Q5_K_S"), (64, "Q5_K_S"), (22, "Q5_K_S")]
-)
-def test_the_best_choice_is_the_default_where_it_fits(
-    session: Session, monkeypatch: pytest.MonkeyPatch, memory_gb: int, recommended: str | None
-) -> None:
-    import psutil
-
-    memory = psutil.virtual_memory()._replace(total=memory_gb * 10**9)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
-
-    session.settings.set("local.device", "mps")
-    state = look_at_models(session.folder, session.settings)[0]
-
-    assert (state.recommended.name if state.recommended else None) == recommended
-    if recommended is None:
-        assert {each.fit for each in state.quantisations} == {Fit.TOO_LARGE}
-
-
-def test_nothing_is_cut_off_when_the_models_come_to_be_known(held: Session, kept: Keep) -> None:
-    dialog = kept(ManageModelsDialog(held))
     dialog.show()
-    QApplication.processEvents()
-    background = held.background
-    assert isinstance(background, HeldBackground)
+    assert not dialog.findChild(QLabel, "local.transformer.path").isVisible()
+    with qtbot.waitSignal(dialog.setting_changed):
+        drop(dialog, STARTER_GGUF)
 
-    background.let_go()
-    QApplication.processEvents()
-    QApplication.processEvents()
-
-    for label in dialog.findChildren(QLabel):
-        assert label.height() >= label.minimumSizeHint().height(), label.text()
-        if label.wordWrap():
-            assert label.height() >= label.heightForWidth(label.width()), label.text()
+    assert session.settings.get("local.transformer") == str(STARTER_GGUF)
+    assert dialog.findChild(QLabel, "local.transformer.path").isVisible()
+    assert status(dialog, "local.transformer").startswith("Good: ")
+    assert said(dialog) == ""
 
 
-def test_there_are_no_buttons_that_do_nothing(dialog: ManageModelsDialog) -> None:
-    buttons = {button.text() for button in dialog.findChildren(QPushButton)}
+def test_a_dropped_folder_becomes_the_own_checkpoint(dialog: ManageModelsDialog, session: Session) -> None:
+    drop(dialog, STARTER)
 
-    assert buttons == {"Choose…", "Reset", "Done"}
-    assert any("comes with a coming version" in text for text in texts(dialog))
+    assert session.settings.get("local.checkpoint") == str(STARTER)
+
+
+def test_dropped_files_of_a_text_encoder_are_told_apart(
+    dialog: ManageModelsDialog, session: Session, tmp_path: Path
+) -> None:
+    language = other_gguf(tmp_path / "qwen.gguf", "qwen2vl")
+    drop(dialog, language)
+    assert "choose or drop that one, too" in status(dialog, "local.text_encoder_gguf")
+    vision = other_gguf(tmp_path / "mmproj.gguf", "clip", clip__projector_type="qwen2.5vl_merger")
+    drop(dialog, vision)
+
+    assert session.settings.get("local.text_encoder_gguf") == str(language)
+    assert session.settings.get("local.text_encoder_mmproj") == str(vision)
+    assert status(dialog, "local.text_encoder_mmproj").startswith("Good: ")
+
+
+def test_a_dropped_file_of_another_architecture_is_refused_with_what_it_is(
+    dialog: ManageModelsDialog, session: Session, tmp_path: Path
+) -> None:
+    drop(dialog, other_gguf(tmp_path / "chat.gguf"))
+
+    assert said(dialog).startswith("This is a llama model: chat.gguf cannot be used here.")
+    assert not session.settings.is_set("local.transformer")
+
+
+def test_a_vision_tower_of_another_model_is_refused(
+    dialog: ManageModelsDialog, session: Session, tmp_path: Path
+) -> None:
+    drop(dialog, other_gguf(tmp_path / "mmproj.gguf", "clip", clip__projector_type="mlp"))
+
+    assert "its projector is mlp" in status(dialog, "local.text_encoder_mmproj")
+    assert not session.settings.is_set("local.text_encoder_mmproj")
+
+
+def test_a_dropped_file_that_is_no_gguf_is_refused(dialog: ManageModelsDialog, photo: Path) -> None:
+    drop(dialog, photo)
+
+    assert said(dialog).startswith("photo.png is no .gguf file.")
+
+
+def test_a_cut_off_file_is_refused(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes(STARTER_GGUF.read_bytes()[:500])
+
+    with pytest.raises(Exception, match=r"cut\.gguf cannot be read"):
+        setting_for(cut)
 
 
 def test_own_weights_are_checked_and_set(dialog: ManageModelsDialog, session: Session, qtbot: QtBot) -> None:
@@ -199,10 +174,12 @@ def test_a_file_that_is_no_gguf_is_refused(dialog: ManageModelsDialog, session: 
     assert not session.settings.is_set("local.transformer")
 
 
-def test_a_refusal_leaves_what_was_set(session: Session, kept: Keep, tmp_path: Path) -> None:
+def test_a_refusal_leaves_what_was_set(
+    session: Session, watch: DownloadWatch, kept: Keep, tmp_path: Path
+) -> None:
     session.settings.set("local.transformer", str(STARTER_GGUF))
     session.settings.save()
-    dialog = kept(ManageModelsDialog(session))
+    dialog = kept(ManageModelsDialog(session, watch))
 
     row(dialog, "local.transformer").take(other_gguf(tmp_path / "chat.gguf"))
 
@@ -211,14 +188,14 @@ def test_a_refusal_leaves_what_was_set(session: Session, kept: Keep, tmp_path: P
 
 
 def test_a_file_that_does_not_belong_to_the_folder_is_told_but_taken(
-    session: Session, kept: Keep, tmp_path: Path
+    session: Session, watch: DownloadWatch, kept: Keep, tmp_path: Path
 ) -> None:
     folder = tmp_path / "other"
     shutil.copytree(STARTER, folder)
     config = json.loads((folder / "transformer" / "config.json").read_text())
     (folder / "transformer" / "config.json").write_text(json.dumps(config | {"num_layers": 60}))
     session.settings.set("local.checkpoint", str(folder))
-    dialog = kept(ManageModelsDialog(session))
+    dialog = kept(ManageModelsDialog(session, watch))
 
     row(dialog, "local.transformer").take(STARTER_GGUF)
 
@@ -226,10 +203,10 @@ def test_a_file_that_does_not_belong_to_the_folder_is_told_but_taken(
     assert session.settings.get("local.transformer") == str(STARTER_GGUF)
 
 
-def test_own_weights_can_be_reset(session: Session, kept: Keep, qtbot: QtBot) -> None:
+def test_own_weights_can_be_reset(session: Session, watch: DownloadWatch, kept: Keep, qtbot: QtBot) -> None:
     session.settings.set("local.transformer", str(STARTER_GGUF))
     session.settings.save()
-    dialog = kept(ManageModelsDialog(session))
+    dialog = kept(ManageModelsDialog(session, watch))
     dialog.show()
 
     reset = dialog.findChild(QPushButton, "local.transformer.reset")

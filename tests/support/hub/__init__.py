@@ -1,0 +1,1 @@
+"""The parts of the loopback hub: repositories, faults, and answers over HTTP."""

@@ -1,0 +1,63 @@
+"""The whole program at toy size: three trainings, one interrupted, and a checkpoint that the app runs."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from qie_desktop.core.cancel import CancelToken
+from qie_desktop.core.catalogue import find_model
+from qie_desktop.engines.local.checkpoint import Checkpoint
+from qie_desktop.engines.local.inference.device import choose_device
+from qie_desktop.engines.local.inference.pipeline import Edit, LocalPipeline
+from training import evaluate, export, procedural, train_text, train_transformer, train_vae, vision
+from training.runs import Budget
+from training.tokens import Tokens
+from training.workplace import TOY, Workplace
+
+
+class Silent:
+    def phase(self, *_, **__):
+        pass
+
+    def step(self, *_, **__):
+        pass
+
+
+@pytest.mark.slow
+def test_a_toy_is_trained_exported_measured_and_run(tmp_path):
+    size = dataclasses.replace(TOY, drawn=2, drawn_px=256, prompts=400)
+    place = Workplace(tmp_path / "work", "cpu", size, compiled=False)
+    for role, seeds in (("training", (1, 2)), ("evaluation", (6,))):
+        (place.pictures / role).mkdir(parents=True)
+        for seed in seeds:
+            Image.fromarray(procedural.draw(seed, 320)).save(place.pictures / role / f"{seed}.jpg")
+    Tokens.build().save(place.tokens)
+    vision.save_features(
+        place.vision, Tokens.load(place.tokens), sorted((place.pictures / "training").iterdir()), 12
+    )
+
+    train_text.train(place, Budget(1000, steps=2))
+    train_vae.train(place, Budget(1000, steps=1))
+    train_vae.train(place, Budget(1000, steps=2))
+    train_transformer.train(place, Budget(1000, steps=2))
+    export.export(place, tmp_path / "starter")
+    extent = evaluate.Extent(
+        sizes=((96, 64),), names=("unchanged", "mirror"), models=("quantised", "exported")
+    )
+    evaluate.report(place, tmp_path / "starter", extent)
+
+    measured = json.loads((place.folder / "evaluation.json").read_text())
+    quantised, exported = (measured[label]["96×64"] for label in ("quantised", "exported"))
+    assert quantised == pytest.approx(exported, abs=0.2), "what is exported is what was trained"
+    folder = tmp_path / "starter"
+    pipeline = LocalPipeline(
+        Checkpoint(folder, folder / "transformer" / "starter.gguf"), choose_device("cpu")
+    )
+    local = find_model("starter").local
+    picture = Image.fromarray(procedural.draw(3, 256)).crop((0, 0, 96, 64))
+    edited = pipeline.edit(Edit((picture,), "sepia", "", 1, 1.0, 0), local, Silent(), CancelToken())
+    assert edited.size == picture.size
+    assert np.asarray(edited).std() > 0

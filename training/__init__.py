@@ -1,0 +1,1 @@
+"""The starter's training program: pictures, operations, wordings, three networks, export, measuring."""

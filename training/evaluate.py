@@ -1,0 +1,151 @@
+"""Measures a model on the held-out sources: how near each edit comes to the exact operation.
+
+The numbers are written as JSON; `report.py` makes the page of them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image
+
+from training import wordings
+from training.exported import Model, from_folder, from_training
+from training.instructions import NAMES, Instruction, Step, Strength
+from training.operations import OPERATIONS
+from training.runs import psnr_db, tell
+from training.transformer import unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from training.workplace import Workplace
+
+SIZES = (
+    (256, 256), (320, 224), (224, 320), (512, 512), (608, 416), (416, 608), (768, 768), (928, 608),
+    (608, 928), (1024, 1024),
+)  # fmt: skip
+"""Widths and heights in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is measured: all of it takes a minute on a graphics processor and hours on two cores."""
+
+    sizes: tuple[tuple[int, int], ...] = SIZES
+    pictures: int | None = None
+    names: tuple[str, ...] = NAMES
+    models: tuple[str, ...] = ("trained", "quantised", "exported")
+
+
+def held_out(place: Workplace, width: int, height: int, limit: int | None = None) -> Tensor:
+    """Return the held-out pictures, or the first few, scaled to cover the size and cut to it."""
+    found: list[Tensor] = []
+    for path in sorted((place.pictures / "evaluation").glob("*.jpg"))[:limit]:
+        with Image.open(path) as file:
+            picture = file.convert("RGB")
+        scale = max(width / picture.width, height / picture.height)
+        across, down = max(width, round(picture.width * scale)), max(height, round(picture.height * scale))
+        picture = picture.resize((across, down), Image.Resampling.LANCZOS)
+        left, top = (across - width) // 2, (down - height) // 2
+        numbers = np.array(picture.crop((left, top, left + width, top + height)), np.float32) / 255
+        found.append(torch.from_numpy(numbers).permute(2, 0, 1))
+    return torch.stack(found).to(place.device)
+
+
+def prompt_for(name: str) -> str:
+    """Return the plainest wording of an operation."""
+    if name == NAMES[0]:
+        return "leave it as it is"
+    return wordings.words()[name].phrases[0].replace("{it}", "it")
+
+
+@torch.no_grad()
+def measure(model: Model, pictures: Tensor, names: tuple[str, ...], steps: int = 4) -> dict[str, float]:
+    """Return the mean PSNR in dB for each operation, and as `vae` that of reconstruction alone."""
+    height, width = pictures.shape[-2:]
+    share = max(1, (8 * 512 * 512) // (width * height))
+    parts = [(part, model.coder.encode(part)) for part in pictures.split(share)]
+
+    def mean(make: Callable[[Tensor, Tensor], Tensor]) -> float:
+        return round(float(torch.cat([make(part, reference) for part, reference in parts]).mean()), 2)
+
+    def rebuilt(part: Tensor, reference: Tensor) -> Tensor:
+        return psnr_db(model.coder.decode(unpack(reference, height // 8, width // 8)), part)
+
+    found = {"vae": mean(rebuilt)}
+    for name in names:
+        instruction = Instruction((Step(name),))
+        found[name] = mean(
+            lambda part, reference, wanted=instruction: psnr_db(
+                model.edit(part, reference, prompt_for(wanted.steps[0].name), steps), wanted.apply(part)
+            )
+        )
+    return found
+
+
+def _graded(model: Model, pictures: Tensor) -> dict[str, float]:
+    """Return the PSNR of strengths, and of a few pairs."""
+    reference = model.coder.encode(pictures)
+    found: dict[str, float] = {}
+    asked: list[tuple[str, Instruction]] = []
+    for name, operation in OPERATIONS.items():
+        if operation.graded:
+            asked.append((f"slightly {prompt_for(name)}", Instruction((Step(name, Strength.SLIGHT),))))
+            asked.append((f"strongly {prompt_for(name)}", Instruction((Step(name, Strength.STRONG),))))
+    for first, second in (
+        ("black-and-white", "vignette"),
+        ("mirror", "sepia"),
+        ("warmer", "white-border"),
+        ("blur", "night"),
+    ):
+        prompt = f"{prompt_for(first)} and {prompt_for(second)}"
+        asked.append((prompt, Instruction((Step(first), Step(second)))))
+    for prompt, instruction in asked:
+        found[prompt] = round(
+            float(psnr_db(model.edit(pictures, reference, prompt), instruction.apply(pictures)).mean()), 2
+        )
+    return found
+
+
+def report(place: Workplace, output: Path, extent: Extent) -> None:
+    """Measure what training left, before and after quantisation, and what lies in `output`, where it does.
+
+    Whatever is done is in `evaluation.json` at once.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+    models: dict[str, Callable[[], Model]] = {}
+    if place.weights("transformer").is_file():
+        models["trained"] = lambda: from_training(place, quantised=False)
+        models["quantised"] = lambda: from_training(place, quantised=True)
+    if (output / "transformer" / "starter.gguf").is_file():
+        models["exported"] = lambda: from_folder(output, place)
+    results: dict[str, dict[str, dict[str, float]]] = {}
+    for label in extent.models:
+        if label not in models:
+            continue
+        model = models[label]()
+        found = results.setdefault(label, {})
+        for width, height in extent.sizes:
+            pictures = held_out(place, width, height, extent.pictures)
+            found[f"{width}×{height}"] = measure(model, pictures, extent.names)
+            tell(f"{label} {width}×{height}: {json.dumps(found[f'{width}×{height}'])}")
+            _write(place, results)
+        if place.device == "cuda":
+            pictures = held_out(place, 512, 512, extent.pictures)
+            for steps in (1, 2):
+                found[f"512×512, {steps} steps"] = measure(model, pictures, extent.names, steps)
+            found["graded"] = _graded(model, pictures)
+            _write(place, results)
+
+
+def _write(place: Workplace, results: dict[str, dict[str, dict[str, float]]]) -> None:
+    (place.folder / "evaluation.json").write_text(json.dumps(results, indent=1, ensure_ascii=False), "utf-8")

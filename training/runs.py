@@ -1,0 +1,150 @@
+"""What all three trainings share: a schedule by time, averaged weights, a checkpoint to go on from."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import save_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+
+def tell(text: str) -> None:
+    """Write a line of progress."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long a training may take, in seconds or steps, whichever is over first."""
+
+    seconds: float
+    steps: int = 10**9
+    pause_at: float = math.inf
+    """After so many seconds of its own the training stops with a checkpoint, to be gone on with."""
+
+
+@dataclass(slots=True)
+class Run:
+    """A training under way: how far it is, over all the times that it was stopped and gone on with."""
+
+    name: str
+    path: Path
+    budget: Budget
+    optimisers: list[tuple[torch.optim.Optimizer, float]]
+    step: int = 0
+    before_s: float = 0.0
+    _started: float = field(default_factory=time.monotonic)
+    _told: float = 0.0
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of training in all."""
+        return self.before_s + time.monotonic() - self._started
+
+    @property
+    def fraction(self) -> float:
+        """From 0 to 1: how much of the budget is used."""
+        return min(1.0, max(self.elapsed_s / self.budget.seconds, self.step / self.budget.steps))
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is time to stop, though it is not done."""
+        return self.elapsed_s >= self.budget.pause_at
+
+    def begin_step(self, warm_up: int = 150) -> None:
+        """Set the learning rates: a warm-up, then a cosine down to a hundredth."""
+        factor = min(1.0, (self.step + 1) / warm_up) * (
+            0.495 * (1 + math.cos(math.pi * self.fraction)) + 0.01
+        )
+        for optimiser, rate in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate * factor
+        self.step += 1
+
+    def due(self, every_s: float) -> bool:
+        """Return whether something is to be told: at the first steps, and then every so often."""
+        if self.step in {1, 3, 10} or time.monotonic() - self._told > every_s:
+            self._told = time.monotonic()
+            return True
+        return False
+
+    def save(self, **state: Any) -> None:
+        """Write everything that is needed to go on."""
+        kept = {"step": self.step, "elapsed_s": self.elapsed_s, **state}
+        kept["optimisers"] = [optimiser.state_dict() for optimiser, _ in self.optimisers]
+        unfinished = self.path.with_suffix(".part")
+        torch.save(kept, unfinished)
+        unfinished.replace(self.path)
+
+    def resume(self) -> dict[str, Any] | None:
+        """Return what `save` was given, if there is a checkpoint, and take up its count and optimisers."""
+        if not self.path.is_file():
+            return None
+        kept: dict[str, Any] = torch.load(self.path, weights_only=False)
+        self.step, self.before_s = kept["step"], kept["elapsed_s"]
+        for (optimiser, _), state in zip(self.optimisers, kept["optimisers"], strict=True):
+            optimiser.load_state_dict(state)
+        tell(f"{self.name}: going on at step {self.step}, {self.before_s:.0f} s")
+        return kept
+
+
+class Average:
+    """The exponential moving average of a network's weights."""
+
+    def __init__(self, network: nn.Module, decay: float = 0.999) -> None:
+        self._decay = decay
+        self.weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int) -> None:
+        """Take in the weights of a step; call it at every one."""
+        if step % 2:
+            return
+        decay = min(self._decay, (1 + step) / (10 + step)) ** 2
+        now = network.state_dict()
+        names = list(now)
+        kept = [self.weights[name] for name in names]
+        # All at once: one by one it would be hundreds of small operations.
+        torch._foreach_lerp_(kept, [now[name] for name in names], 1 - decay)  # pyright: ignore[reportPrivateUsage]
+
+
+def split(
+    network: nn.Module, is_matrix: Callable[[str, nn.Parameter], bool]
+) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Return the parameters for Muon and those for AdamW, of those that are trained."""
+    matrices: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            (matrices if is_matrix(name, parameter) else rest).append(parameter)
+    return matrices, rest
+
+
+def log_error(found: Tensor, wanted: Tensor) -> Tensor:
+    """Return the mean over a batch of the logarithm of each picture's squared error.
+
+    Its least value is the greatest mean PSNR: 1 less is 4.3 dB more.
+    """
+    return ((found - wanted).square().mean((1, 2, 3)) + 1e-5).log().mean()
+
+
+def psnr_db(found: Tensor, wanted: Tensor) -> Tensor:
+    """Return the peak signal-to-noise ratio of each picture of a batch, both cut to 0–1."""
+    error = (found.clamp(0, 1) - wanted.clamp(0, 1)).square().mean((1, 2, 3))
+    return -10 * error.clamp_min(1e-10).log10()
+
+
+def write_weights(path: Path, weights: dict[str, Tensor]) -> None:
+    """Write weights as float32."""
+    save_file({name: value.float().cpu().contiguous() for name, value in weights.items()}, path)
