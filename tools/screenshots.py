@@ -7,6 +7,7 @@ The scale is fixed when Qt starts, so each one has a process of its own; `--only
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import shutil
@@ -68,6 +69,8 @@ def opened(home: Path) -> Generator[MainWindow]:
         window.deleteLater()
         # Without an event loop nothing is deleted later.
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        # An icon that is let go of only when Python ends comes down after Qt, and takes the process along.
+        gc.collect()
 
 
 def prepare(home: Path) -> None:

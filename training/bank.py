@@ -29,7 +29,7 @@ _LEAST_PX = 64
 
 def _load(path: Path) -> NDArray[np.uint8]:
     with Image.open(path) as file:
-        return np.asarray(file.convert("RGB"))
+        return np.array(file.convert("RGB"))
 
 
 def _drawn(cache: Path, count: int, side: int) -> NDArray[np.uint8]:
@@ -54,7 +54,7 @@ class PictureBank:
         weights: list[float] = []
         offset = 0
         for index, picture in enumerate(photos + made):
-            whole = torch.from_numpy(np.ascontiguousarray(picture)).to(device).permute(2, 0, 1)[None].float()
+            whole = torch.from_numpy(picture).to(device).permute(2, 0, 1)[None].float()
             scales = _DRAWN_SCALES
             weight = 0.35 * max(1, len(photos)) / max(1, len(made)) / len(_DRAWN_SCALES)
             if index < len(photos):

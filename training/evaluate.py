@@ -1,12 +1,13 @@
 """Measures a model on the held-out sources: how near each edit comes to the exact operation.
 
-The numbers are written as JSON; `report.py` makes the page of them.
+The numbers are written as JSON and as a page, with a contact sheet.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from training import wordings
 from training.exported import Model, from_folder, from_training
 from training.instructions import NAMES, Instruction, Step, Strength
 from training.operations import OPERATIONS
+from training.report import contact_sheet, page
 from training.runs import psnr_db, tell
 from training.transformer import unpack
 
@@ -118,7 +120,7 @@ def _graded(model: Model, pictures: Tensor) -> dict[str, float]:
 def report(place: Workplace, output: Path, extent: Extent) -> None:
     """Measure what training left, before and after quantisation, and what lies in `output`, where it does.
 
-    Whatever is done is in `evaluation.json` at once.
+    Whatever is done is in `evaluation.json` and `evaluation.md` at once.
     """
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
@@ -145,7 +147,16 @@ def report(place: Workplace, output: Path, extent: Extent) -> None:
                 found[f"512×512, {steps} steps"] = measure(model, pictures, extent.names, steps)
             found["graded"] = _graded(model, pictures)
             _write(place, results)
+        first = held_out(place, *extent.sizes[0], 1)
+        reference = model.coder.encode(first)
+        sheet = place.folder / f"contact-sheet-{label}.jpg"
+        contact_sheet(sheet, first, partial(_edited, model, first, reference), extent.names)
+
+
+def _edited(model: Model, pictures: Tensor, reference: Tensor, name: str) -> Tensor:
+    return model.edit(pictures, reference, prompt_for(name))
 
 
 def _write(place: Workplace, results: dict[str, dict[str, dict[str, float]]]) -> None:
     (place.folder / "evaluation.json").write_text(json.dumps(results, indent=1, ensure_ascii=False), "utf-8")
+    (place.folder / "evaluation.md").write_text(page(results), "utf-8")

@@ -67,7 +67,9 @@ def from_folder(folder: Path, place: Workplace) -> Model:
     device = place.device
     reader: Any = gguf.GGUFReader(folder / "transformer" / "starter.gguf")
     weights = {
-        tensor.name: torch.from_numpy(gguf.quants.dequantize(tensor.data, tensor.tensor_type)).float()
+        tensor.name: torch.tensor(
+            gguf.quants.dequantize(tensor.data, tensor.tensor_type), dtype=torch.float32
+        )
         for tensor in reader.tensors
     }
     config = json.loads((folder / "vae" / "config.json").read_text("utf-8"))

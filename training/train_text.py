@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _BATCH = 512
 _SMOOTHING = 0.05
+_TOLD = 20
 _SPACES = 0.15
 """How often a prompt ends in spaces: the transformer's batches are filled up with them."""
 _HEADS = (len(NAMES), len(Strength), len(NAMES), len(Strength))
@@ -132,7 +133,7 @@ def train(place: Workplace, budget: Budget) -> None:
     write_weights(place.weights("text"), average.weights)
     for language, chinese in (("English", False), ("Chinese", True)):
         share, wrong = examine(model, heads, features, chinese=chinese)
-        tell(f"text held out, {language}: {share:.3f}; wrong: {wrong}")
+        tell(f"text held out, {language}: {share:.3f}; wrong: {wrong[:_TOLD]}")
 
 
 @torch.no_grad()
@@ -142,12 +143,19 @@ def examine(
     """Return the share of held-out prompts that are read as one plain step, and those that are not."""
     grid = max(features, key=lambda each: len(features[each]))
     device = features[grid].device
-    wrong: list[tuple[str, str, str]] = []
     exam = list(wordings.examination(chinese=chinese))
-    for prompt, name in exam:
-        ids = torch.tensor([model.tokens.suffix(prompt, grid[0] * grid[1])], device=device)
-        answers = heads(model(ids, grid, features[grid][:1])[0, -1]).split(_HEADS, -1)
-        first, second = NAMES[int(answers[0].argmax())], NAMES[int(answers[2].argmax())]
+    rows = [model.tokens.prompt(prompt) for prompt, _ in exam]
+    lengths = torch.tensor([len(row) for row in rows], device=device)
+    ids = torch.zeros(len(rows), int(lengths.max()), dtype=torch.long)
+    for index, row in enumerate(rows):
+        ids[index, : len(row)] = torch.tensor(row)
+    whole, places = suffixes(model.tokens, ids.to(device), lengths, grid[0] * grid[1])
+    hidden = model(whole, grid, features[grid][:1].expand(len(rows), -1, -1))
+    last = hidden[torch.arange(len(rows), device=device), places[:, -1]]
+    answers = heads(last).split(_HEADS, -1)
+    wrong: list[tuple[str, str, str]] = []
+    for index, (prompt, name) in enumerate(exam):
+        first, second = (NAMES[int(answers[part][index].argmax())] for part in (0, 2))
         if (first, second) != (name, NAMES[0]):
             wrong.append((prompt, name, first if second == NAMES[0] else f"{first} + {second}"))
     return 1 - len(wrong) / len(exam), wrong

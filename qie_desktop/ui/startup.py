@@ -55,6 +55,7 @@ class Startup(QObject):
         self._window = window
         self._files = tuple(files)
         self._choose = choose
+        self._first_model = window.draft.spec.id
         window.began.connect(self._on_began)
         window.dialogs.means_changed.connect(self._take_up)
 
@@ -112,7 +113,8 @@ class Startup(QObject):
     def _on_model_chosen(self, spec: ModelSpec) -> None:
         draft = self._window.draft
         # Whoever has begun already is not interrupted.
-        if not draft.prompt and not draft.image_count:
+        begun = draft.prompt or draft.image_count or draft.spec.id != self._first_model
+        if not begun:
             draft.set_model(spec.id)
 
 

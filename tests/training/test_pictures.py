@@ -80,7 +80,7 @@ def test_a_licence_that_is_not_free_is_refused(tmp_path):
 
 
 def a_package(tmp_path, monkeypatch, stated, contents):
-    """Put a package where it has been downloaded and unpacked, and a manifest that lists one picture of it."""
+    """Put a package where it is already unpacked, and a manifest that lists one picture of it."""
     unpacked = tmp_path / "downloads" / "p"
     (unpacked / "land").mkdir(parents=True)
     (unpacked / "copyright").write_text(COPYRIGHT)

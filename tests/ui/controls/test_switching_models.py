@@ -116,6 +116,8 @@ def another(parameter: ParameterSpec, default: Value | None) -> Value:
             return "blurred"
         case ParameterKind.SEED:
             return MAX_SEED
+        case ParameterKind.LORAS:
+            return "ink.safetensors:0.5"
         case ParameterKind.INTEGER | ParameterKind.NUMBER:
             return parameter.maximum if default != parameter.maximum else parameter.minimum  # type: ignore[return-value]
         case _:

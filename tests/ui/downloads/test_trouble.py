@@ -75,7 +75,6 @@ def test_terms_that_are_not_accepted_lead_to_their_page(hub: HubServer, front: F
     assert pages.opened == ["https://huggingface.co/QuantStack/Qwen-Image-Edit-2509-GGUF"]
 
 
-@pytest.mark.slow
 def test_without_a_network_it_waits_and_then_says_so(front: Front) -> None:
     begin(front)
     front.wait_phase(TaskPhase.WAITING)

@@ -215,10 +215,7 @@ def test_a_row_has_a_menu(dialog: ManageModelsDialog) -> None:
     menu.close()
 
 
-def test_a_damaged_record_of_files_is_told_in_the_sheet(
-    session: Session, watch: DownloadWatch, kept: Keep
-) -> None:
-    """What cannot be asked is told in place."""
+def test_what_cannot_be_done_is_told_in_the_sheet(session: Session, watch: DownloadWatch, kept: Keep) -> None:
     dialog = kept(ManageModelsDialog(session, watch))
     dialog.show()
     watch.resume()
@@ -228,7 +225,6 @@ def test_a_damaged_record_of_files_is_told_in_the_sheet(
 
 def test_nothing_is_cut_off_when_the_models_come_to_be_known(held: Session, kept: Keep) -> None:
     watch = DownloadWatch(held)
-    kept_watch = watch
     dialog = kept(ManageModelsDialog(held, watch))
     dialog.show()
     QApplication.processEvents()
@@ -247,7 +243,7 @@ def test_nothing_is_cut_off_when_the_models_come_to_be_known(held: Session, kept
     assert dialog.width() <= SMALL_WINDOW[0]
     assert dialog.height() <= SMALL_WINDOW[1]
     dialog.close()
-    kept_watch.deleteLater()
+    watch.deleteLater()
 
 
 def test_the_keyboard_reaches_everything_and_chooses(dialog: ManageModelsDialog, qtbot: QtBot) -> None:
