@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLayout, QWidget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from PySide6.QtWidgets import QLayout
 
 
 def focusable_in_order(root: QWidget) -> list[QWidget]:
@@ -31,17 +30,22 @@ def _walk(widget: QWidget) -> Iterator[QWidget]:
         yield widget
     layout = widget.layout()
     if layout is not None:
-        yield from _walk_layout(layout)
+        below = [child for child in widget.children() if isinstance(child, QWidget)]
+        yield from _walk_layout(layout, below)
 
 
-def _walk_layout(layout: QLayout) -> Iterator[QWidget]:
-    for index in range(layout.count()):
-        item = layout.itemAt(index)
-        if item is None:
+def _walk_layout(layout: QLayout, widgets: list[QWidget]) -> Iterator[QWidget]:
+    """Yield what can have the focus in a layout, which has some of these widgets, and layouts of its own.
+
+    Its items are not asked for: they are Qt's, and go without a word when their widgets do. What PySide has
+    made of one then stays behind, is taken for whatever comes to lie at its address, and the program crashes.
+    """
+    inner = [child for child in layout.children() if isinstance(child, QLayout)]
+    placed = [(layout.indexOf(child), child) for child in (*widgets, *inner)]
+    for index, child in sorted(placed, key=itemgetter(0)):
+        if index < 0:
             continue
-        inner = item.layout()
-        below = item.widget()
-        if inner is not None:
-            yield from _walk_layout(inner)
-        elif below is not None:
-            yield from _walk(below)
+        if isinstance(child, QLayout):
+            yield from _walk_layout(child, widgets)
+        else:
+            yield from _walk(child)

@@ -155,3 +155,14 @@ def test_switching_models_leaves_no_widgets_behind(panel: ControlsPanel, draft: 
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         counts.append(len(panel.findChildren(QWidget)))
     assert counts[0] == counts[1] == counts[2]
+
+
+def test_switching_models_for_long_leaves_nothing_of_qts_own_behind(
+    panel: ControlsPanel, draft: Draft
+) -> None:
+    # What PySide keeps of a layout's items outlives them: after some rounds, the program crashed.
+    for _ in range(60):
+        for spec in CATALOGUE:
+            draft.set_model(spec.id)
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    assert panel.isVisible()
