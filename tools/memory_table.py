@@ -1,7 +1,6 @@
 """Write the table of docs/models.md: what each way to install the local model takes, by the memory plan.
 
-python -m tools.memory_table           print it
-python -m tools.memory_table --write   put it into the document
+`python -m tools.memory_table` prints it, `python -m tools.memory_table --write` puts it into the document.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ def table() -> str:
         if spec.local is not None and isinstance(spec.local.weights, HubWeights)
     )
     lines = [
-        "| transformer | text encoder | download, disk | reading the prompt | encoding | denoising | decoding "
-        "| smallest Mac | runs, tightly, from |",
+        "| transformer | text encoder | download, disk "
+        "| reading the prompt | encoding | denoising | decoding | smallest Mac | runs, tightly, from |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for quantisation, _ in weights.gguf_gb:
