@@ -19,7 +19,7 @@ STOPPED = {
 
 def percent_text(fraction: float) -> str:
     """Return how much that is; never all of it before it is all."""
-    return f"{min(99, int(fraction * 100)) if fraction < 1 else 100} %"
+    return f"{min(99, int(fraction * 100)) if fraction < 1 else 100}%"
 
 
 def brief_text(state: DownloadState | None, quantisation: str = "") -> str:

@@ -55,7 +55,7 @@ def test_what_has_no_room_cannot_be_begun() -> None:
 
 def test_while_it_runs_amount_rate_and_time_left_are_told() -> None:
     view = card_view(plan(), RUNNING, CHOICE)
-    assert view.title == "Downloading Q5_K_S · 19 %"
+    assert view.title == "Downloading Q5_K_S · 19%"
     assert view.details == "6.2 of 31.4 GB · 45.0 MB/s · about 9 min left"
     assert view.shows_bar
     assert view.fraction == pytest.approx(0.197, abs=0.001)
@@ -162,28 +162,28 @@ def test_states_of_a_part() -> None:
     assert part_words(part(GB, 0, installed=True), None).text == "Installed"
     assert part_words(part(GB, 0, installed=True), CHECK).text == "Checking"
     assert part_words(part(GB, 0, damaged=("x",)), None).text == "Damaged"
-    assert part_words(half, None).text == "Incomplete · 50 %"
-    assert part_words(half, RUNNING).text == "50 %"
+    assert part_words(half, None).text == "Incomplete · 50%"
+    assert part_words(half, RUNNING).text == "50%"
     assert part_words(half, RUNNING).fraction == 0.5
     assert part_words(part(0, GB), replace(RUNNING, file="model.safetensors")).text == "Waiting"
-    assert part_words(half, paused).text == "Paused · 50 %"
-    assert part_words(half, replace(paused, phase=TaskPhase.INTERRUPTED)).text == "Interrupted · 50 %"
+    assert part_words(half, paused).text == "Paused · 50%"
+    assert part_words(half, replace(paused, phase=TaskPhase.INTERRUPTED)).text == "Interrupted · 50%"
 
 
 def test_words_for_who_waits() -> None:
-    assert brief_text(RUNNING) == "downloading 19 %"
-    assert brief_text(RUNNING, "Q5_K_S") == "downloading 19 %"
+    assert brief_text(RUNNING) == "downloading 19%"
+    assert brief_text(RUNNING, "Q5_K_S") == "downloading 19%"
     assert brief_text(RUNNING, "Q8_0") == ""
     assert brief_text(replace(RUNNING, phase=TaskPhase.STARTING, bytes_done=0)) == "downloading…"
-    assert brief_text(replace(RUNNING, phase=TaskPhase.PAUSED)) == "download paused at 19 %"
+    assert brief_text(replace(RUNNING, phase=TaskPhase.PAUSED)) == "download paused at 19%"
     assert brief_text(replace(RUNNING, phase=TaskPhase.DONE)) == ""
     assert brief_text(CHECK) == ""
     assert brief_text(None) == ""
 
 
 def test_figures_are_written_as_finder_does() -> None:
-    assert percent_text(0.9999) == "99 %"
-    assert percent_text(1.0) == "100 %"
+    assert percent_text(0.9999) == "99%"
+    assert percent_text(1.0) == "100%"
     assert amount_text(900_000_000, 31 * GB) == "900 MB of 31.0 GB"
     assert [time_left_text(seconds) for seconds in (3, 42, 300, 3600, 5400)] == [
         "a few seconds left",
