@@ -74,6 +74,17 @@ def settled(widget: QWidget) -> None:
     assert widget.isVisible()
 
 
+def at_rest(qtbot: QtBot, window: MainWindow) -> QImage:
+    """What the window shows once nothing comes from the background any more."""
+    shown = window.grab().toImage()
+    while True:
+        qtbot.wait(300)
+        now = window.grab().toImage()
+        if now == shown:
+            return now
+        shown = now
+
+
 def test_cells_are_repainted_in_the_colours_of_each_theme(window: MainWindow) -> None:
     view = gallery(window)
     settled(view)
@@ -98,7 +109,7 @@ def test_every_icon_follows_the_theme(qtbot: QtBot, window: MainWindow) -> None:
     """What was painted once into a pixmap would keep the colours of the old theme."""
     window.show_crash("a report")
     qtbot.waitUntil(lambda: not window.findChild(QWidget, "message_bar").isHidden())
-    light = window.grab().toImage()
+    light = at_rest(qtbot, window)
     switch(window, "dark")
     settled(window)
     switched = window.grab().toImage()
