@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 from PySide6.QtCore import QRect
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -74,17 +74,6 @@ def settled(widget: QWidget) -> None:
     assert widget.isVisible()
 
 
-def at_rest(qtbot: QtBot, window: MainWindow) -> QImage:
-    """What the window shows once nothing comes from the background any more."""
-    shown = window.grab().toImage()
-    while True:
-        qtbot.wait(300)
-        now = window.grab().toImage()
-        if now == shown:
-            return now
-        shown = now
-
-
 def test_cells_are_repainted_in_the_colours_of_each_theme(window: MainWindow) -> None:
     view = gallery(window)
     settled(view)
@@ -105,11 +94,23 @@ def test_cells_are_repainted_in_the_colours_of_each_theme(window: MainWindow) ->
     assert len(pictures) == 1, grounds
 
 
+@pytest.fixture
+def steady_cursor() -> Iterator[None]:
+    """The cursor in a text does not blink: what is painted depends on no clock."""
+    hints = QGuiApplication.styleHints()
+    usual = hints.cursorFlashTime()
+    hints.setCursorFlashTime(0)
+    yield
+    hints.setCursorFlashTime(usual)
+
+
+@pytest.mark.usefixtures("steady_cursor")
 def test_every_icon_follows_the_theme(qtbot: QtBot, window: MainWindow) -> None:
     """What was painted once into a pixmap would keep the colours of the old theme."""
     window.show_crash("a report")
     qtbot.waitUntil(lambda: not window.findChild(QWidget, "message_bar").isHidden())
-    light = at_rest(qtbot, window)
+    settled(window)
+    light = window.grab().toImage()
     switch(window, "dark")
     settled(window)
     switched = window.grab().toImage()
