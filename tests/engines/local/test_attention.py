@@ -1,5 +1,7 @@
 """Traps 7 and 8: attention without masks and in chunks, and rotary embedding without complex numbers."""
 
+import gc
+
 import pytest
 import torch
 from diffusers.models.transformers.transformer_qwenimage import QwenEmbedRope, apply_rotary_emb_qwen
@@ -45,6 +47,21 @@ def test_tables_are_kept_for_a_size():
     for side in range(5, 40):
         tables.of(((1, side, side),), (7,))
     assert len(tables._tables) <= 8
+
+
+def test_tables_that_are_let_go_leave_nothing_behind():
+    def tensors() -> int:
+        gc.collect()
+        return sum(type(thing) is torch.Tensor for thing in gc.get_objects())
+
+    before = tensors()
+    tables = RotaryTables([16, 56, 56], CPU)
+    tables.of(((1, 64, 64),), (20,))
+    assert tensors() > before
+
+    del tables
+
+    assert tensors() == before
 
 
 @pytest.mark.parametrize("scores_bytes", [1, 4 * 3 * 100, 10_000, 10**9])

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
-from diffusers.models.transformers.transformer_qwenimage import QwenEmbedRope
 from torch.nn import functional
 
 from qie_desktop.core.memory_plan import SCORES_BYTES
@@ -41,11 +40,12 @@ class Rotary(NamedTuple):
 class RotaryTables:
     """The rotary tables of picture and text positions, kept for a few sizes.
 
-    The angles are those of diffusers' own module, computed on the CPU.
+    The angles are those of diffusers' `QwenEmbedRope`. That class is not used itself: it keeps the tables of
+    the last 128 sizes, and every module that ever made them, for as long as the process lives.
     """
 
     def __init__(self, axes: Sequence[int], device: torch.device) -> None:
-        self._positions = QwenEmbedRope(theta=_THETA, axes_dim=list(axes), scale_rope=True)
+        self._rates = [1 / _THETA ** (torch.arange(0, width, 2).float() / width) for width in axes]
         self._device = device
         self._tables: dict[tuple[tuple[Shape, ...], tuple[int, ...]], tuple[Rotary, Rotary]] = {}
 
@@ -58,20 +58,32 @@ class RotaryTables:
         if key not in self._tables:
             if len(self._tables) >= _CACHED_TABLES:
                 self._tables.clear()
-            angles = [
-                self._positions([list(shapes)], max_txt_seq_len=count, device=torch.device("cpu"))
-                for count in text_tokens
-            ]
-            image, text = (torch.cat(parts) for parts in zip(*angles, strict=True))
-            self._tables[key] = (_as_real(image, self._device), _as_real(text, self._device))
+            image = torch.cat([_image_positions(number, *shape) for number, shape in enumerate(shapes)])
+            first = max(side // 2 for _, *sides in shapes for side in sides)
+            text = torch.cat([torch.arange(first, first + count) for count in text_tokens])
+            self._tables[key] = (
+                self._turned_by(image.repeat(len(text_tokens), 1)),
+                self._turned_by(text[:, None].expand(-1, len(self._rates))),
+            )
         return self._tables[key]
 
+    def _turned_by(self, positions: Tensor) -> Rotary:
+        """Return the tables for positions `(tokens, axes)`."""
+        angles = torch.cat(
+            [torch.outer(positions[:, axis], rates) for axis, rates in enumerate(self._rates)], dim=1
+        )
+        cosines, sines = angles.cos(), angles.sin()
+        tables = (cosines.repeat_interleave(2, dim=-1), torch.stack([-sines, sines], dim=-1).flatten(-2))
+        return Rotary(*(table[:, None].contiguous().to(self._device) for table in tables))
 
-def _as_real(frequencies: Tensor, device: torch.device) -> Rotary:
-    real = torch.view_as_real(frequencies).float()
-    cosines = real[..., 0].repeat_interleave(2, dim=-1)
-    sines = torch.stack([-real[..., 1], real[..., 1]], dim=-1).flatten(-2)
-    return Rotary(*(table[:, None].contiguous().to(device) for table in (cosines, sines)))
+
+def _image_positions(number: int, frames: int, height: int, width: int) -> Tensor:
+    """Return `(tokens, 3)`: which picture, and where in it, counted from its middle."""
+    return torch.cartesian_prod(
+        torch.arange(number, number + frames),
+        torch.arange(height) - (height - height // 2),
+        torch.arange(width) - (width - width // 2),
+    )
 
 
 def rotate(x: Tensor, rotary: Rotary) -> Tensor:
