@@ -9,7 +9,15 @@ import pytest
 
 from qie_desktop.core.catalogue import find_model
 from qie_desktop.core.geometry import Size
-from qie_desktop.core.memory_need import DeviceKind, Machine, Parts, Run, denoising_bytes, text_tokens
+from qie_desktop.core.memory_need import (
+    DeviceKind,
+    Machine,
+    Parts,
+    Run,
+    denoising_bytes,
+    picture_encoding_bytes,
+    text_tokens,
+)
 from qie_desktop.core.memory_parts import alternatives, published_parts, text_encoders
 from qie_desktop.core.memory_plan import (
     GB,
@@ -247,6 +255,28 @@ def test_after_a_shortage_something_smaller_is_named() -> None:
     large = machine_memory("mps", 64 * GIB)
     resident = plan_memory(large, parts(large), Run((MEGAPIXEL,)))
     assert "local.memory_policy staged" in shortage_hint(resident, others)
+
+
+@pytest.mark.parametrize(
+    ("policy", "measured_gb"),
+    [
+        (Policy.STAGED, {StageName.READING: 6.57, StageName.DENOISING: 10.31, StageName.DECODING: 10.72}),
+        (Policy.RESIDENT, {StageName.DENOISING: 16.19, StageName.DECODING: 16.61}),
+    ],
+)
+def test_a_gpu_took_what_the_plan_says(policy: Policy, measured_gb: dict[StageName, float]) -> None:
+    # An H200, random weights of the real size in Q4_K_M, text encoder and all, three steps with guidance.
+    machine = Machine(DeviceKind.CUDA, 141 * GIB, 139 * GIB)
+    weights = Parts(9_187_000_000, 5_830_000_000, 89_200_000, text_encoder_in_blocks=True)
+
+    plan = plan_memory(machine, weights, Run((MEGAPIXEL,), steps=3, text_tokens=304), policy)
+
+    planned = {stage.name: stage.peak_bytes / GB for stage in plan.stages}
+    for name, measured in measured_gb.items():
+        assert 0.99 * measured <= planned[name] <= 1.06 * measured, name
+    # The pictures were encoded before the transformer was loaded.
+    encoding = weights.vae + picture_encoding_bytes(machine, weights, [MEGAPIXEL], None)
+    assert 0.99 * 1.14 <= encoding / GB <= 1.06 * 1.14
 
 
 def test_attention_scores_count_only_where_they_are_written_out() -> None:

@@ -85,10 +85,10 @@ IMAGE_PROCESSOR = {
 
 def build_checkpoint(folder: Path, *, seed: int = 0) -> Path:
     """Write every folder of the hub, of the transformer the configuration alone; returns `folder`."""
-    _write_json(folder / "model_index.json", MODEL_INDEX)
-    _write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER)
-    _write_json(folder / "processor" / "preprocessor_config.json", IMAGE_PROCESSOR)
-    _write_json(folder / "transformer" / "config.json", TRANSFORMER_CONFIG)
+    write_json(folder / "model_index.json", MODEL_INDEX)
+    write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER)
+    write_json(folder / "processor" / "preprocessor_config.json", IMAGE_PROCESSOR)
+    write_json(folder / "transformer" / "config.json", TRANSFORMER_CONFIG)
     tokenizer = build_tokenizer()
     tokenizer.save_pretrained(folder / "tokenizer")
     with one_thread():
@@ -106,14 +106,14 @@ def write_gguf(checkpoint: Path, target: Path, quantisation: str, *, seed: int =
     city96's converter vectors stay F32, and rows that no block divides become F16.
     """
     shapes = transformer_shapes(json.loads((checkpoint / "transformer" / "config.json").read_text()))
-    types = {name: _tensor_type(name, shape, quantisation) for name, shape in shapes.items()}
+    types = {name: tensor_type(name, shape, quantisation) for name, shape in shapes.items()}
 
     def tensors() -> "Iterator[np.ndarray]":
         for name, shape in shapes.items():
-            yield _tensor_bytes(name, shape, types[name], seed)
+            yield tensor_bytes(name, shape, types[name], seed)
 
     with one_thread():
-        _write(target, {name: (shapes[name], types[name]) for name in shapes}, tensors())
+        write_tensors(target, {name: (shapes[name], types[name]) for name in shapes}, tensors())
     return target
 
 
@@ -141,27 +141,28 @@ def big_gguf(folder: Path, size_mb: int = 300) -> Path:
     width = heads * config["attention_head_dim"]
     block_bytes = 36 * width * width * 34 / 32
     config["num_layers"] = max(1, round(size_mb * 1e6 / block_bytes))
-    _write_json(folder / "transformer" / "config.json", config)
+    write_json(folder / "transformer" / "config.json", config)
     shapes = transformer_shapes(config)
-    types = {name: _tensor_type(name, shape, "Q8_0") for name, shape in shapes.items()}
+    types = {name: tensor_type(name, shape, "Q8_0") for name, shape in shapes.items()}
     rng = np.random.default_rng(0)
     matrices: dict[tuple[int, ...], np.ndarray] = {}
 
     def tensors() -> "Iterator[np.ndarray]":
         for name, shape in shapes.items():
             if types[name] is not Q.Q8_0:
-                yield _tensor_bytes(name, shape, types[name], 0)
+                yield tensor_bytes(name, shape, types[name], 0)
                 continue
             if shape not in matrices:
                 matrices[shape] = random_rows(Q.Q8_0, shape, weight_std(name, shape), rng)
             yield matrices[shape]
 
     target = folder / "transformer" / "big.gguf"
-    _write(target, {name: (shapes[name], types[name]) for name in shapes}, tensors())
+    write_tensors(target, {name: (shapes[name], types[name]) for name in shapes}, tensors())
     return target
 
 
-def _tensor_type(name: str, shape: tuple[int, ...], quantisation: str) -> GGMLQuantizationType:
+def tensor_type(name: str, shape: tuple[int, ...], quantisation: str) -> GGMLQuantizationType:
+    """The type of a tensor of the transformer in one of `QUANTISATIONS`."""
     if quantisation not in QUANTISATIONS:
         raise ValueError(f"no such quantisation: {quantisation}")
     if len(shape) == 1:
@@ -175,7 +176,8 @@ def _tensor_type(name: str, shape: tuple[int, ...], quantisation: str) -> GGMLQu
     return Q.F16 if shape[-1] % GGML_QUANT_SIZES[qtype][0] else qtype
 
 
-def _tensor_bytes(name: str, shape: tuple[int, ...], qtype: GGMLQuantizationType, seed: int) -> np.ndarray:
+def tensor_bytes(name: str, shape: tuple[int, ...], qtype: GGMLQuantizationType, seed: int) -> np.ndarray:
+    """The bytes of a random tensor, drawn from its name and a seed."""
     import torch
 
     key = [seed, zlib.crc32(name.encode())]
@@ -185,7 +187,7 @@ def _tensor_bytes(name: str, shape: tuple[int, ...], qtype: GGMLQuantizationType
     return gguf.quants.quantize(random_weight(name, shape, generator).numpy(), qtype)
 
 
-def _write(
+def write_tensors(
     target: Path,
     plan: "Mapping[str, tuple[tuple[int, ...], GGMLQuantizationType]]",
     tensors: "Iterable[np.ndarray]",
@@ -209,6 +211,7 @@ def _write(
     writer.close()
 
 
-def _write_json(path: Path, content: "Mapping[str, Any]") -> None:
+def write_json(path: Path, content: "Mapping[str, Any]") -> None:
+    """Write a JSON file, and its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2) + "\n")

@@ -28,6 +28,16 @@ PATCH = "v.patch_embd"
 # As llama.cpp mixes them; random blocks, because gguf-py cannot quantise to these.
 MIXED = "Q4_K_M"
 
+# Those of Qwen2.5-VL-7B-Instruct.
+REAL_TEXT = {
+    "hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28, "num_attention_heads": 28,
+    "num_key_value_heads": 4, "vocab_size": 152064,
+    "rope_parameters": {"rope_type": "default", "mrope_section": [16, 24, 24], "rope_theta": 1e6},
+}  # fmt: skip
+REAL_VISION = {
+    "depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16, "out_hidden_size": 3584,
+}  # fmt: skip
+
 
 def write_text_encoder(checkpoint: Path, folder: Path, quantisation: str) -> tuple[Path, Path]:
     """Write the text encoder of a checkpoint in a quantisation; returns the language model and the mmproj.
@@ -44,6 +54,17 @@ def write_text_encoder(checkpoint: Path, folder: Path, quantisation: str) -> tup
     language = folder / f"tiny-{quantisation}.gguf"
     vision = folder / f"mmproj-tiny-{'F16' if quantisation == MIXED else quantisation}.gguf"
     folder.mkdir(parents=True, exist_ok=True)
+    return write_files(language, vision, config, weights, quantisation)
+
+
+def write_files(
+    language: Path,
+    vision: Path,
+    config: "Qwen2_5_VLConfig",
+    weights: "dict[str, torch.Tensor]",
+    quantisation: str,
+) -> tuple[Path, Path]:
+    """Write both files from weights by transformers' names; see `write_text_encoder`. Returns them."""
     _write_language(language, config, weights, quantisation)
     _write_vision(vision, config, weights, "F16" if quantisation == MIXED else quantisation)
     return language, vision
@@ -185,20 +206,8 @@ def real_shapes() -> dict[str, tuple[int, ...]]:
     import torch
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLModel
 
-    text = {
-        "hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28, "num_attention_heads": 28,
-        "num_key_value_heads": 4, "vocab_size": 152064,
-        "rope_parameters": {"rope_type": "default", "mrope_section": [16, 24, 24], "rope_theta": 1e6},
-    }  # fmt: skip
-    vision = {
-        "depth": 32,
-        "hidden_size": 1280,
-        "intermediate_size": 3420,
-        "num_heads": 16,
-        "out_hidden_size": 3584,
-    }
     with torch.device("meta"):
-        model = Qwen2_5_VLModel(Qwen2_5_VLConfig(text_config=text, vision_config=vision))
+        model = Qwen2_5_VLModel(Qwen2_5_VLConfig(text_config=REAL_TEXT, vision_config=REAL_VISION))
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
@@ -229,6 +238,4 @@ def big_text_encoder(folder: Path) -> tuple[Path, Path]:
     weights = {name: drawn.setdefault(shape, torch.randn(shape) * 0.03) for name, shape in shapes.items()}
     config.save_pretrained(folder / "text_encoder")
     language, vision_file = folder / "big.gguf", folder / "mmproj-big.gguf"
-    _write_language(language, config, weights, "Q8_0")
-    _write_vision(vision_file, config, weights, "Q8_0")
-    return language, vision_file
+    return write_files(language, vision_file, config, weights, "Q8_0")
