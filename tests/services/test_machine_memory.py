@@ -72,7 +72,7 @@ def test_where_the_default_does_not_fit_the_largest_that_does_is_recommended() -
 
 def test_without_a_gpu_of_nvidias_nothing_is_told_of_it() -> None:
     if Path("/proc/driver/nvidia/version").exists():
-        pytest.skip("there is one here")
+        pytest.skip("This machine has a GPU of NVIDIA's, whose own memory is told.")
     assert machine_memory("cuda").total_bytes == psutil.virtual_memory().total
 
 

@@ -32,10 +32,10 @@ class CompiledDequantiser:
         """Return the weights of rows of blocks; see `Dequantiser`.
 
         Compiles when a type first comes: seconds, and whatever torch raises where it cannot. Raises
-        NotImplementedError for a type that is not dequantised by torch.
+        ValueError for a type that torch does not dequantise: the next way is taken then.
         """
         if type_name not in UNPACK:
-            raise NotImplementedError(f"torch does not dequantise {type_name}")
+            raise ValueError(f"torch does not dequantise {type_name}")
         block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType[type_name]][1]
         flat = blocks.reshape(-1, block_bytes)
         if flat.shape[0] == 1:

@@ -32,10 +32,11 @@ class MetalDequantiser:
     def __call__(self, blocks: Tensor, type_name: str, dtype: torch.dtype) -> Tensor:
         """Return the weights of rows of blocks; see `Dequantiser`.
 
-        Raises NotImplementedError for another type, and what Metal raises: a SyntaxError, a RuntimeError.
+        Raises ValueError for another type, for which the next way is taken; and what Metal raises: a
+        SyntaxError, a RuntimeError.
         """
         if type_name not in KERNELS or dtype is not torch.bfloat16:
-            raise NotImplementedError(f"there is no kernel from {type_name} to {dtype}")
+            raise ValueError(f"there is no kernel from {type_name} to {dtype}")
         kernel = getattr(_library(), KERNELS[type_name])
         weights, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType[type_name]]
         rows, row_bytes = blocks.shape

@@ -9,6 +9,7 @@ All take and give `(1, C, H, W)`, and compute without gradients.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -39,7 +40,7 @@ class Span(NamedTuple):
         return Span(max(0, self.start), min(side, self.stop))
 
 
-class Layer(nn.Module):
+class Layer(nn.Module, ABC):
     """A step from pixels to pixels. Its output at a place depends on its input up to `halo` pixels around."""
 
     halo: int | None = 0
@@ -58,9 +59,9 @@ class Layer(nn.Module):
         """Return how long a side of the output is, of the input's."""
         return side
 
+    @abstractmethod
     def numbers(self, height: int, width: int) -> int:
         """Return how many numbers are in memory at most while it runs on an input of this size."""
-        raise NotImplementedError
 
 
 class RmsNorm(Layer):
