@@ -36,7 +36,13 @@ from tests.support.tiny_checkpoint import (
     write_json,
     write_tensors,
 )
-from tests.support.tiny_models import TRANSFORMER_CONFIG, build_tokenizer, transformer_shapes, weight_std
+from tests.support.tiny_models import (
+    TRANSFORMER_CONFIG,
+    build_tokenizer,
+    text_encoder_config,
+    transformer_shapes,
+    weight_std,
+)
 from tests.support.tiny_text_encoder import REAL_TEXT, REAL_VISION, write_files
 
 if TYPE_CHECKING:
@@ -61,7 +67,6 @@ def build(folder: Path) -> "Qwen2_5_VLConfig":
     """Write all but the weights of transformer and text encoder; returns the latter's config."""
     import torch
     from diffusers import AutoencoderKLQwenImage
-    from transformers import Qwen2_5_VLConfig
 
     write_json(folder / "model_index.json", MODEL_INDEX)
     write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER)
@@ -69,16 +74,7 @@ def build(folder: Path) -> "Qwen2_5_VLConfig":
     write_json(folder / "transformer" / "config.json", TRANSFORMER)
     tokenizer = build_tokenizer()
     tokenizer.save_pretrained(folder / "tokenizer")
-    token = tokenizer.convert_tokens_to_ids
-    config = Qwen2_5_VLConfig(
-        text_config=REAL_TEXT,
-        vision_config=REAL_VISION,
-        image_token_id=token("<|image_pad|>"),
-        video_token_id=token("<|video_pad|>"),
-        vision_start_token_id=token("<|vision_start|>"),
-        vision_end_token_id=token("<|vision_end|>"),
-        tie_word_embeddings=False,
-    )
+    config = text_encoder_config(tokenizer, REAL_TEXT, REAL_VISION)
     config.save_pretrained(folder / "text_encoder")
     AutoencoderKLQwenImage().to(torch.bfloat16).save_pretrained(folder / "vae")
     return config

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import torch
     from diffusers import AutoencoderKLQwenImage, QwenImageTransformer2DModel
-    from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2Tokenizer
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2Tokenizer
 
 SPECIAL_TOKENS = (
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>",
@@ -68,7 +68,7 @@ def build_tokenizer() -> "Qwen2Tokenizer":
 def build_text_encoder(tokenizer: "Qwen2Tokenizer", *, seed: int) -> "Qwen2_5_VLForConditionalGeneration":
     """Qwen2.5-VL of two layers, with one windowed and one full block of vision; float32."""
     import torch
-    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+    from transformers import Qwen2_5_VLForConditionalGeneration
 
     token = tokenizer.convert_tokens_to_ids
     text = {
@@ -84,21 +84,30 @@ def build_text_encoder(tokenizer: "Qwen2Tokenizer", *, seed: int) -> "Qwen2_5_VL
         "out_hidden_size": TEXT_WIDTH, "patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2,
         "window_size": 112, "fullatt_block_indexes": [1],
     }  # fmt: skip
-    config = Qwen2_5_VLConfig(
-        text_config=text,
-        vision_config=vision,
+    model = Qwen2_5_VLForConditionalGeneration(text_encoder_config(tokenizer, text, vision)).eval()
+    generator = torch.Generator("cpu").manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(random_weight(name, tuple(parameter.shape), generator))
+    return model
+
+
+def text_encoder_config(
+    tokenizer: "Qwen2Tokenizer", text: "Mapping[str, Any]", vision: "Mapping[str, Any]"
+) -> "Qwen2_5_VLConfig":
+    """The config of a Qwen2.5-VL of these sizes, with the tokenizer's numbers of the special tokens."""
+    from transformers import Qwen2_5_VLConfig
+
+    token = tokenizer.convert_tokens_to_ids
+    return Qwen2_5_VLConfig(
+        text_config=dict(text),
+        vision_config=dict(vision),
         image_token_id=token("<|image_pad|>"),
         video_token_id=token("<|video_pad|>"),
         vision_start_token_id=token("<|vision_start|>"),
         vision_end_token_id=token("<|vision_end|>"),
         tie_word_embeddings=False,
     )
-    model = Qwen2_5_VLForConditionalGeneration(config).eval()
-    generator = torch.Generator("cpu").manual_seed(seed)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(random_weight(name, tuple(parameter.shape), generator))
-    return model
 
 
 def build_vae(*, seed: int, width: int = 16, blocks: int = 1) -> "AutoencoderKLQwenImage":
