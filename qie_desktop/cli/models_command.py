@@ -64,6 +64,8 @@ def models(
             _print_weights(spec, weights[spec.id])
         if problem is None and spec.examples:
             console.print(f"\n{spec.id}: {spec.summary}\n  Try: {' · '.join(spec.examples)}", markup=False)
+        if problem is None and spec.understands:
+            console.print(f"  Understands: {' · '.join(spec.understands)}", markup=False)
 
 
 def _weights(front: Front, spec: ModelSpec) -> dict[str, Any]:
@@ -145,7 +147,7 @@ def verify(
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """Read downloaded files again and compare them with the hub's SHA-256. Needs no network."""
+    """Read downloaded files again and compare them with the hashes that the hub told. Needs no network."""
     with refusals_reported(as_json=as_json, model=model):
         front: Front = context.obj()
         spec = find_model(model)
@@ -211,6 +213,7 @@ def _as_json(spec: ModelSpec, problem: QieError | None) -> dict[str, Any]:
         "typical_seconds": spec.typical_seconds,
         "inputs": [spec.inputs.minimum, spec.inputs.maximum],
         "parameters": [parameter.name for parameter in spec.parameters],
+        "understands": list(spec.understands),
         "ready": problem is None,
         "problem": None if problem is None else error_json(problem.info()),
     }

@@ -158,7 +158,12 @@ def exit_code(job: Job) -> ExitCode:
         return ExitCode.DONE
     if job.state is JobState.CANCELLED:
         return ExitCode.CANCELLED
-    return _exit_codes().get(job.error.code if job.error else "", ExitCode.FAILED)
+    return error_exit_code(job.error)
+
+
+def error_exit_code(error: ErrorInfo | None) -> ExitCode:
+    """Return the exit status for what went wrong, told or not."""
+    return _exit_codes().get(error.code if error else "", ExitCode.FAILED)
 
 
 def _exit_codes() -> dict[str, ExitCode]:

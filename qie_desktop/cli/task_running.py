@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from qie_desktop.cli.download_progress import DownloadDisplay
-from qie_desktop.cli.reporting import error_json, print_json, show_error
+from qie_desktop.cli.reporting import error_exit_code, error_json, print_json, show_error
 from qie_desktop.core.cancel import CancelToken
 from qie_desktop.core.download import TaskPhase
 from qie_desktop.core.errors import ExitCode, QieError
@@ -76,7 +76,7 @@ def tell_task_end(state: DownloadState, *, as_json: bool, done: str, go_on: str)
     if state.phase is TaskPhase.PAUSED:
         _exit(ExitCode.CANCELLED)
     if state.phase is not TaskPhase.DONE:
-        _exit(ExitCode.FAILED)
+        _exit(error_exit_code(state.error))
 
 
 def _exit(code: ExitCode) -> None:

@@ -28,7 +28,7 @@ class TaskPhase(StrEnum):
     """For the network, for a server that asked for patience, or for another program; see `detail`."""
     DOWNLOADING = "downloading"
     CHECKING = "checking"
-    """Reading what is on the disk and comparing it with the hub's SHA-256."""
+    """Reading what is on the disk and comparing it with the hash that the hub told."""
     PAUSED = "paused"
     FAILED = "failed"
     INTERRUPTED = "interrupted"

@@ -52,8 +52,8 @@ QieError                          failed (exit 1)
 └── JobInterrupted                the program ended while the job ran
 
 Those of the cloud and its costs are written in `qie_desktop.core.cloud_errors`, those of LoRA files in
-`qie_desktop.core.lora_errors`, those of downloads in `qie_desktop.core.download_errors`. Cancelling is an
-outcome, not an error: see `qie_desktop.core.cancel`.
+`lora_errors`, those of downloads in `download_errors`, that of looking for updates, UpdateCheckFailed, in
+`update_errors`, all beside this. Cancelling is an outcome, not an error: see `qie_desktop.core.cancel`.
 """
 
 from __future__ import annotations

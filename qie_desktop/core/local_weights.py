@@ -1,6 +1,6 @@
 """Where the local model's files are published: repositories, names and about how large they are.
 
-What is exact, sizes and SHA-256, is taken from the hub's metadata when they are downloaded.
+What is exact, sizes and hashes, is taken from the hub's metadata when they are downloaded.
 """
 
 from __future__ import annotations

@@ -27,6 +27,8 @@ _PLAIN_DEQUANTISATION_BYTES = 11
 _CPU_LIBRARY_BYTES = 150_000_000
 _VAE_SCORES_BYTES = 2**28
 """The bound of the VAE's own attention scores where they are written out; see `inference/vae_layers.py`."""
+RETRY_TILE_SHARE = 4
+"""Of what the VAE takes for a picture in one piece, so much less may tiles take where it runs in float32."""
 _FUSED_HEAD_WIDTH = 128
 _TEMPLATE_TOKENS, _PICTURE_TOKENS, _MOST_PROMPT_TOKENS = 90, 210, 1024
 _BYTES_OF_A_TOKEN = 2
@@ -168,19 +170,35 @@ def picture_encoding_bytes(
     """Return what the VAE takes while it encodes the largest of pictures of these working sizes."""
     shape = parts.shape.vae
     return max(
-        _vae_bytes(machine, parts, size, shape.encoding_numbers(size) * machine.encoding_copies, tile_bytes)
+        _vae_bytes(machine, parts, size, shape.encoding_numbers(size), machine.encoding_copies, tile_bytes)
         for size in sizes
     )
 
 
 def decoding_bytes(machine: Machine, parts: Parts, size: Size, tile_bytes: int | None) -> int:
     """Return what the VAE takes while it decodes a picture of a working size."""
-    numbers = parts.shape.vae.decoding_numbers(size) * machine.decoding_copies
-    return _vae_bytes(machine, parts, size, numbers, tile_bytes)
+    numbers = parts.shape.vae.decoding_numbers(size)
+    return _vae_bytes(machine, parts, size, numbers, machine.decoding_copies, tile_bytes)
 
 
-def _vae_bytes(machine: Machine, parts: Parts, size: Size, numbers: float, tile_bytes: int | None) -> int:
-    shape, each = parts.shape.vae, machine.bytes_per_number
+def _vae_bytes(  # noqa: PLR0913, PLR0917 - all that it depends on
+    machine: Machine, parts: Parts, size: Size, numbers: int, copies: float, tile_bytes: int | None
+) -> int:
+    """Return the more of what it takes, and of what it takes once more in float32, see `Autoencoder`."""
+    each = machine.bytes_per_number
+    needed = _activation_bytes(machine, parts, size, numbers * copies, each, tile_bytes)
+    if each == _FLOAT_BYTES:
+        return needed
+    tiles = min(numbers * each // RETRY_TILE_SHARE, tile_bytes or numbers * each)
+    retry = _activation_bytes(machine, parts, size, numbers * copies, _FLOAT_BYTES, tiles)
+    # The weights are held twice as wide.
+    return max(needed, parts.vae * (_FLOAT_BYTES - each) // each + retry)
+
+
+def _activation_bytes(  # noqa: PLR0913, PLR0917 - all that it depends on
+    machine: Machine, parts: Parts, size: Size, numbers: float, each: int, tile_bytes: int | None
+) -> int:
+    shape = parts.shape.vae
     needed, attention = numbers * each, shape.attention_numbers(size) * each
     if tile_bytes is not None:
         # Half for a tile, half for what tiles are cut out of; no tile is smaller than attention. See `Chain`.

@@ -184,6 +184,15 @@ def test_a_failure_says_what_to_do_and_exits_with_1(qie: Qie, serve: Serve) -> N
     assert "browser" in ran.stderr
 
 
+def test_what_is_not_there_cannot_be_verified_and_exits_with_3(qie: Qie, serve: Serve) -> None:
+    serve()
+    assert qie("download", *SMALL, "--quiet").exit_code == 0
+    assert qie("models", "delete", "Q5_K_S", "--yes").exit_code == 0
+    ran = qie("models", "verify", "Q5_K_S")
+    assert ran.exit_code == 3
+    assert "is not installed" in ran.stderr
+
+
 def test_models_import_no_network_library(home: Path) -> None:
     code = (
         "import sys; sys.argv = ['qie', 'models']\n"

@@ -27,6 +27,13 @@ def test_models_lists_all_of_them_and_what_is_in_the_way(qie):
     assert [name for name, yes in ready.items() if yes] == ["starter"]
 
 
+def test_models_lists_what_the_starter_understands(qie):
+    assert "Understands: unchanged · black and white" in qie("models").stdout
+    understood = {each["id"]: each["understands"] for each in qie("models", "--json").json}
+    assert "pencil sketch" in understood.pop("starter")
+    assert not any(understood.values())
+
+
 def test_jobs_are_listed_shown_and_found(qie, job):
     assert job["job_id"] in qie("jobs", "list").stdout
     assert qie("jobs", "list", "sep", "--json").json[0]["job_id"] == job["job_id"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import threading
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageOps
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from qie_desktop.engines.base import EngineTask
 
 
-class SmallEngine:
+class SmallEngine(ABC):
     """What all of them share: ready, and nothing to free."""
 
     def __init__(self) -> None:
         self.tasks: list[EngineTask] = []
+        self.freed = self.closed = False
 
     def readiness(self, spec: ModelSpec, request: Request | None = None) -> QieError | None:
         del spec, request
@@ -35,14 +37,15 @@ class SmallEngine:
         self.tasks.append(task)
         await self.work(task, cancel)
 
+    @abstractmethod
     async def work(self, task: EngineTask, cancel: CancelToken) -> None:
-        raise NotImplementedError
+        """Make what the test is about."""
 
     async def free(self) -> None:
-        pass
+        self.freed = True
 
     async def close(self) -> None:
-        pass
+        self.closed = True
 
 
 def inverted(task: EngineTask) -> Image.Image:

@@ -204,3 +204,15 @@ def test_looking_is_quick(downloads: Downloads, hub: HubServer, tmp_path: Path) 
     for _ in range(50):
         downloads.state()
     assert (time.perf_counter() - began) / 50 < 0.01
+
+
+def test_what_a_killed_process_has_left_in_the_lock_is_nobody_to_stop(folder: DataFolder) -> None:
+    """Its id may be another program's by the time that the next one takes the lock."""
+    task = TaskFile(folder.downloads)
+    task.release(task.acquire())
+    (folder.downloads / "lock").write_text(str(os.getppid()))
+    handle = task.acquire()
+    try:
+        assert task.runner() == 0
+    finally:
+        task.release(handle)

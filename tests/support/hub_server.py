@@ -20,12 +20,13 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from qie_desktop.core.local_weights import LOCAL_WEIGHTS
 from tests.support.hub.answering import Asked, HubHandler, HubState, Served
 from tests.support.hub.faults import Fault, Trouble
 from tests.support.hub.repositories import HubRepository
+from tests.support.loopback_server import LoopbackServer
 
 __all__ = ["Fault", "HubRepository", "HubServer", "Trouble", "model_repositories"]
 
@@ -34,7 +35,7 @@ PUBLISHED_AS = {"Q2_K": "Q2_K", "Q4_K_M": "Q4_K_M", "Q5_K_S": "Q5_K", "Q8_0": "Q
 """The quantisations of the catalogue, and what the tiny checkpoint has in their place."""
 
 
-class HubServer:
+class HubServer(LoopbackServer):
     """Serves repositories until it is closed; a context manager."""
 
     def __init__(
@@ -49,13 +50,6 @@ class HubServer:
         self._state.bytes_per_second = bytes_per_second
         self._port = port
         self._server: _Server | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def start(self) -> None:
         """Listen, on the same port as before if it did."""

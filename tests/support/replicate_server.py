@@ -14,9 +14,9 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from tests.support.loopback_server import LoopbackServer
 from tests.support.replicate.api import Api, CreateLimit
 from tests.support.replicate.connections import Connections
 from tests.support.replicate.faults import API_HOST, DELIVERY_HOST, Faults
@@ -25,7 +25,7 @@ from tests.support.replicate.pictures import AREA_PX
 from tests.support.replicate.wire import Json, Kind, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
 
     from tests.support.replicate.predictions import Prediction
 
@@ -34,7 +34,7 @@ STARTING_SHARE = 0.2
 HUMAN_STEPS = 20
 
 
-class ReplicateServer:
+class ReplicateServer(LoopbackServer):
     """The server, from `start` to `close`. Every method may be called from any thread.
 
     `life` is how predictions go for which `next` says nothing, `limit` how many may be created in a time,
@@ -60,13 +60,6 @@ class ReplicateServer:
         self._port = port
         self._connections: Connections | None = None
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def start(self) -> None:
         """Listen, on the same port as before if it did. Raises OSError where that port is taken."""
         self._api.closing.clear()
@@ -83,15 +76,6 @@ class ReplicateServer:
         connections.close()
         if connections.errors:
             raise RuntimeError("the loopback server itself failed") from connections.errors[0]
-
-    @contextmanager
-    def away(self) -> Generator[None]:
-        """Be gone for a while: connections drop and new ones are refused. What it keeps, it keeps."""
-        self.close()
-        try:
-            yield
-        finally:
-            self.start()
 
     @property
     def url(self) -> str:

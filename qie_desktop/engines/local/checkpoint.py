@@ -82,12 +82,11 @@ class Checkpoint:
         index = path.with_name(path.name + ".index.json")
         if not index.is_file():
             return [name]
-        shards = cast("dict[str, str]", read_json(index).get("weight_map", {}))
-        return [
-            f"{path.parent.name}/{shard}"
-            for shard in sorted(set(shards.values()))
-            if not (path.parent / shard).is_file()
-        ]
+        shards = read_json(index).get("weight_map")
+        if not isinstance(shards, dict):
+            raise CheckpointDamaged(f"{index} does not list any weights.", "Download it again.")
+        names = {str(shard) for shard in cast("dict[str, object]", shards).values()}
+        return [f"{path.parent.name}/{name}" for name in sorted(names) if not (path.parent / name).is_file()]
 
     def check_transformer(self) -> None:
         """Compare the GGUF file's header with the folder's config; no weights are read.
@@ -129,7 +128,7 @@ def read_json(path: Path) -> dict[str, object]:
     """Read a JSON object. Raises CheckpointDamaged naming the file."""
     try:
         data: object = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointDamaged(f"{path} cannot be read: {error}.", "Download it again.") from error
     if not isinstance(data, dict):
         raise CheckpointDamaged(f"{path} is not a JSON object.", "Download it again.")

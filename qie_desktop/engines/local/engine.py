@@ -199,13 +199,13 @@ class LocalEngine:
         return planned
 
     def _prepared(self, checkpoint: Checkpoint, device: Device) -> LocalPipeline:
-        """Return the pipeline for a checkpoint: the one in memory if it is that one."""
+        """Return the pipeline for a checkpoint: the one in memory if it is that one, and its files too."""
         from qie_desktop.engines.local.inference.caches import EncodingCache  # noqa: PLC0415 - imports torch
         from qie_desktop.engines.local.inference.pipeline import LocalPipeline  # noqa: PLC0415
         from qie_desktop.engines.local.inference.quiet import quieten_libraries  # noqa: PLC0415
 
         quieten_libraries()
-        if self._pipeline is None or self._pipeline.checkpoint != checkpoint:
+        if self._pipeline is None or not self._pipeline.serves(checkpoint):
             self._release()
             self._cache = self._cache or EncodingCache()
             self._pipeline = LocalPipeline(checkpoint, device, cache=self._cache)

@@ -25,6 +25,8 @@ _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
 _ALIGNMENT = 32
 _MAX_DIMENSIONS = 4
+_MAX_STRING_BYTES = 2**30
+"""As ggml has it (`GGUF_MAX_STRING_LENGTH`)."""
 _UINT32, _UINT64 = struct.Struct("<I"), struct.Struct("<Q")
 _SCALARS = {
     number: struct.Struct(f"<{code}")
@@ -82,8 +84,8 @@ def read_header(path: Path, hint: str = "") -> GgufHeader:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return _Reader(path, content).header()
-    except (ValueError, IndexError, KeyError, OverflowError, struct.error, OSError) as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+    except (ValueError, IndexError, KeyError, OverflowError, struct.error, OSError, MemoryError) as error:
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
             raise OutOfMemory(
                 f"There was not enough memory to read {path.name}.", "Close other apps."
             ) from error
@@ -176,6 +178,9 @@ class _Reader:
 
     def _string(self) -> str:
         length = self._number(_UINT64)
+        # Looked at before it is copied: a wrong length may be that of all the weights.
+        if length > _MAX_STRING_BYTES:
+            raise ValueError(f"it has a string of {length} bytes")
         text = self._content[self._at : self._at + length]
         if len(text) < length:
             raise ValueError("it is cut off")

@@ -159,7 +159,7 @@ def _with_peft_scales(
         config = {key.removeprefix("transformer."): value for key, value in found.items()}
         patterns = {str(key): float(value) for key, value in dict(config.get("alpha_pattern") or {}).items()}
         alpha, stable = float(config["lora_alpha"]), bool(config.get("use_rslora"))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise LoraDamaged(
             f"What {path.name} says of its strength cannot be read: {error!r}.", "Choose another file."
         ) from error
@@ -192,7 +192,16 @@ def _read_header(path: Path) -> tuple[dict[str, Tensor], Mapping[str, object]]:
         metadata = dict(header.pop(_METADATA, None) or {})
         start = _LENGTH.size + length
         return {name: _tensor(name, entry, start, file_bytes) for name, entry in header.items()}, metadata
-    except (ValueError, KeyError, TypeError, AttributeError, struct.error, RecursionError, OSError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        struct.error,
+        RecursionError,
+        OSError,
+    ) as error:
         raise LoraDamaged(
             f"{path.name} cannot be read as a safetensors file: {error}.",
             "Download it again: it is cut off or damaged.",
@@ -203,6 +212,8 @@ def _tensor(name: str, entry: Mapping[str, Any], start: int, file_bytes: int) ->
     type_name, shape = str(entry["dtype"]), tuple(int(side) for side in entry["shape"])
     begin, end = (int(at) for at in entry["data_offsets"])
     tensor = Tensor(type_name, shape, start + begin, end - begin)
+    if min(shape, default=0) < 0 or begin > end:
+        raise ValueError(f"{name} has a negative size")
     if begin < 0 or start + end > file_bytes:
         raise ValueError(f"it ends before {name} does")
     if type_name in _NUMBER_BYTES and prod(shape) * _NUMBER_BYTES[type_name] != tensor.byte_count:

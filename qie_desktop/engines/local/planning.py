@@ -16,6 +16,7 @@ from qie_desktop.core.model import HubWeights
 from qie_desktop.core.model_shape import ModelShape, TextEncoderShape, TransformerShape, VaeShape
 from qie_desktop.engines.local.checkpoint import read_json
 from qie_desktop.engines.local.gguf_file import read_gguf
+from qie_desktop.engines.local.lora_file import read_lora
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 _LANGUAGE_HEAD = "lm_head."
 _CACHED_UNITS = 3
 """What first-block caching keeps, of the picture's tokens; see FirstBlockCache."""
-_PUBLISHED_BYTES = 2
 _KERNEL_3D, _TIME = 5, 2
 _RESAMPLES_TIME = ".time_conv."
 
@@ -63,10 +63,10 @@ def plan_edit(  # noqa: PLR0913, PLR0917 - all that a plan depends on
 ) -> PlannedEdit:
     """Plan an edit from the headers of files: with the first checkpoint that has comfortable room.
 
-    Where none has, with the first that fits, and else with the last. Raises CheckpointDamaged and
-    CheckpointMismatch.
+    Where none has, with the first that fits, and else with the last. Raises CheckpointDamaged,
+    CheckpointMismatch and LoraErrors.
     """
-    loras = tuple(use.path for use in edit.loras)
+    loras = tuple(use.path for use in edit.loras if use.strength)
     run = Run(
         sizes=tuple(Size(*picture.size) for picture in edit.pictures),
         area_px=local.working_area_px,
@@ -106,7 +106,7 @@ def parts_of(checkpoint: Checkpoint, number_bytes: int, loras: tuple[Path, ...] 
     """Return what the weights of a checkpoint take in memory, counted from the headers of its files.
 
     `number_bytes` is how large a number is in what is computed. Raises CheckpointDamaged where a file cannot
-    be read, CheckpointMismatch where one is of another model.
+    be read, CheckpointMismatch where one is of another model, and LoraErrors.
     """
     compact = checkpoint.compact
     text_encoder = (
@@ -118,7 +118,7 @@ def parts_of(checkpoint: Checkpoint, number_bytes: int, loras: tuple[Path, ...] 
         transformer=read_gguf(checkpoint.transformer).resident_bytes(number_bytes),
         text_encoder=text_encoder,
         vae=_vae_numbers(checkpoint.part("vae")) * number_bytes,
-        loras=sum(path.stat().st_size for path in loras if path.is_file()) * number_bytes // _PUBLISHED_BYTES,
+        loras=sum(read_lora(path).resident_bytes(number_bytes) for path in loras),
         text_encoder_in_blocks=compact is not None,
         shape=_shape(checkpoint),
     )
@@ -164,11 +164,21 @@ def _shapes_in(path: Path, what: str) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 def _shape(checkpoint: Checkpoint) -> ModelShape:
     """Read how wide the parts are inside; as in the real model where a config does not say."""
-    transformer = read_json(checkpoint.part("transformer") / "config.json")
-    encoder = read_json(checkpoint.part("text_encoder") / "config.json")
+    configs = [checkpoint.part(name) / "config.json" for name in ("transformer", "text_encoder", "vae")]
+    try:
+        return _shape_of(*map(read_json, configs))
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise CheckpointDamaged(
+            f"The configuration of {checkpoint.folder} makes no sense: {error}.",
+            "Check the checkpoint's folder, or download it again.",
+        ) from error
+
+
+def _shape_of(
+    transformer: Mapping[str, object], encoder: Mapping[str, object], vae: Mapping[str, object]
+) -> ModelShape:
     # Newer releases of transformers have the language model's widths in a part of its own.
     language = cast("Mapping[str, object]", encoder.get("text_config") or {})
-    vae = read_json(checkpoint.part("vae") / "config.json")
     real = ModelShape()
     head = _int(transformer, "attention_head_dim", real.transformer.head_width)
     multiples = cast("list[int]", vae.get("dim_mult") or real.vae.multiples)

@@ -33,7 +33,7 @@ def ours(checkpoint: Path, gguf: Path, picture: Image.Image, guidance: float) ->
     def run() -> object:
         pipeline._cache = EncodingCache()
         if pipeline._transformer is not None:
-            pipeline._transformer._modulations._kept.clear()
+            pipeline._transformer._modulations.forget()
         return pipeline.edit(edit, LOCAL, Silent(), CancelToken())
 
     return run

@@ -1,5 +1,7 @@
 """Our reader of GGUF headers finds what gguf-py's own finds, and refuses what is damaged."""
 
+import errno
+import mmap
 import struct
 import time
 from pathlib import Path
@@ -8,7 +10,8 @@ import gguf
 import numpy as np
 import pytest
 
-from qie_desktop.core.errors import CheckpointDamaged, CheckpointIncomplete
+from qie_desktop.core.errors import CheckpointDamaged, CheckpointIncomplete, OutOfMemory
+from qie_desktop.engines.local import gguf_header
 from qie_desktop.engines.local.gguf_header import read_header
 
 TOKENS = 152_064
@@ -129,4 +132,40 @@ def test_a_tensor_that_is_there_twice_is_named(tmp_path):
     path.write_bytes(content.replace(b"bb", b"aa"))
 
     with pytest.raises(CheckpointDamaged, match="aa twice"):
+        read_header(path)
+
+
+def test_a_string_of_an_absurd_length_is_not_copied(tmp_path):
+    """Its bytes may all be there: those of the weights."""
+    path = tmp_path / "a.gguf"
+    length = 3 * 2**30
+    with path.open("wb") as file:
+        file.write(struct.pack("<4sIQQQ", b"GGUF", 3, 0, 1, length))
+        # Without blocks on the disk.
+        file.truncate(2 * length)
+
+    with pytest.raises(CheckpointDamaged, match=f"a string of {length} bytes"):
+        read_header(path)
+
+
+@pytest.mark.parametrize("shortage", [MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory")])
+def test_too_little_memory_is_no_damage(tmp_path, monkeypatch, shortage):
+    def mapped(*_: object, **__: object) -> mmap.mmap:
+        raise shortage
+
+    path = write(tmp_path / "a.gguf")
+    monkeypatch.setattr(gguf_header.mmap, "mmap", mapped)
+
+    with pytest.raises(OutOfMemory, match=r"not enough memory to read a\.gguf"):
+        read_header(path)
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    def refused(*_: object, **__: object) -> mmap.mmap:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    path = write(tmp_path / "a.gguf")
+    monkeypatch.setattr(gguf_header.mmap, "mmap", refused)
+
+    with pytest.raises(CheckpointDamaged, match=r"a\.gguf cannot be read .*not permitted"):
         read_header(path)

@@ -149,6 +149,22 @@ def test_a_file_that_is_cut_off_is_told(path, keep):
         read_lora(path)
 
 
+def header_of(entry: dict[str, object]) -> bytes:
+    """A file of a layer's two factors, both told in the same way."""
+    names = (f"{LAYER}.lora_down.weight", f"{LAYER}.lora_up.weight")
+    text = json.dumps(dict.fromkeys(names, entry)).encode()
+    return struct.pack("<Q", len(text)) + text + bytes(16)
+
+
+def test_a_strength_that_is_no_number_at_all_is_told(path):
+    config = f'{{"transformer.lora_alpha": 1{"0" * 400}}}'
+    write_lora(path, "configured", rank=4)
+    save_file(load_file(path), path, metadata={"lora_adapter_metadata": config})
+
+    with pytest.raises(LoraDamaged, match="says of its strength"):
+        read_lora(path)
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -158,6 +174,9 @@ def test_a_file_that_is_cut_off_is_told(path, keep):
         struct.pack("<Q", 8) + b'{"a": 1}',
         struct.pack("<Q", 2) + b"{}",
         struct.pack("<Q", 100_000) + b"[" * 100_000,
+        header_of({"dtype": "F32", "shape": [float("inf"), 4], "data_offsets": [0, 16]}),
+        header_of({"dtype": "F32", "shape": [-1, -4], "data_offsets": [0, 16]}),
+        header_of({"dtype": "I8", "shape": [4, 4], "data_offsets": [16, 0]}),
     ],
 )
 def test_what_is_no_safetensors_file_never_gets_through(path, content):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,15 @@ from qie_desktop.core.errors import OutOfMemory
 from qie_desktop.core.events import Phase, PhaseName, Step
 from qie_desktop.core.geometry import Size
 from qie_desktop.core.memory_errors import DoesNotFit
-from qie_desktop.core.memory_need import DeviceKind, Machine, Run, text_tokens
+from qie_desktop.core.memory_need import (
+    DeviceKind,
+    Machine,
+    Parts,
+    Run,
+    decoding_bytes,
+    picture_encoding_bytes,
+    text_tokens,
+)
 from qie_desktop.core.memory_plan import Policy, plan_memory
 from qie_desktop.core.model_shape import VaeShape
 from qie_desktop.core.request import build_request
@@ -25,6 +34,7 @@ from qie_desktop.engines.base import EngineTask
 from qie_desktop.engines.local.checkpoint import Checkpoint, CheckpointLocator
 from qie_desktop.engines.local.engine import LocalEngine, LocalOptions
 from qie_desktop.engines.local.inference.device import Device
+from qie_desktop.engines.local.inference.gguf_weights import load_transformer
 from qie_desktop.engines.local.inference.memory_peak import PeakMeter
 from qie_desktop.engines.local.inference.tiling import _needs
 from qie_desktop.engines.local.inference.vae_2d import Vae2d, VaeConfig
@@ -192,9 +202,7 @@ def test_after_a_shortage_the_hint_is_the_plans_and_the_next_job_runs(locator, t
 
 
 def test_the_weights_are_counted_as_they_are_loaded(checkpoint):
-    from qie_desktop.core.cancel import CancelToken
     from qie_desktop.engines.local.inference.conditioning import TextConditioner
-    from qie_desktop.engines.local.inference.gguf_weights import load_transformer
     from qie_desktop.engines.local.inference.vae_2d import load_vae
 
     parts = parts_of(checkpoint, 4)
@@ -220,6 +228,36 @@ def test_the_vae_is_planned_with_what_its_layers_tell(base, multiples, blocks, s
 
     assert shape.encoding_numbers(size) == max(_needs(list(vae.encoder.layers), pixels))
     assert shape.decoding_numbers(size) == max(_needs(list(vae.decoder.layers), latents))
+
+
+def test_the_modulations_of_one_schedule_are_kept_as_the_plan_counts_them(checkpoint):
+    transformer = load_transformer(checkpoint, CPU, CancelToken(), lambda _: None)
+    shape = parts_of(checkpoint, 4).shape.transformer
+    kept = []
+    with torch.inference_mode():
+        for steps in (2, 3, 4):
+            made = transformer.modulations(torch.linspace(1, 0.5, steps), CancelToken())
+            assert (made.image.nbytes + made.text.nbytes) // 4 == shape.kept_modulations(steps)
+            assert transformer.modulations(torch.linspace(1, 0.5, steps), CancelToken()) is made
+            kept.append(weakref.ref(made.image))
+            del made
+
+    assert [tensor() is None for tensor in kept] == [True, True, False]
+
+
+@pytest.mark.parametrize("stage", [picture_encoding_bytes, decoding_bytes])
+@pytest.mark.parametrize("tile_bytes", [None, 100_000_000])
+def test_the_vae_once_more_in_float32_is_planned_for(stage, tile_bytes):
+    def planned(kind: DeviceKind, size: Size, vae: int = 0) -> int:
+        sizes = [size] if stage is picture_encoding_bytes else size
+        return stage(Machine(kind, PLENTY, PLENTY), Parts(0, 0, vae), sizes, tile_bytes)
+
+    weights, small = 89_200_000, Size(64, 64)
+    megapixel, wide = Size(1024, 1024), 4 * VaeShape().attention_numbers(Size(1024, 1024))
+    # Its weights, held twice as wide, are no more than half of it anywhere but where the picture is small.
+    assert planned(DeviceKind.MPS, small, weights) - planned(DeviceKind.MPS, small) > 0.9 * weights
+    assert planned(DeviceKind.MPS, megapixel, weights) >= weights + 2 * wide
+    assert planned(DeviceKind.CPU, megapixel, weights) == planned(DeviceKind.CPU, megapixel)
 
 
 def test_the_meter_sees_what_comes_and_goes():

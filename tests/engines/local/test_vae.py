@@ -98,6 +98,8 @@ class LiveBytes(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
         for tensor in result if isinstance(result, (tuple, list)) else [result]:
+            if not isinstance(tensor, torch.Tensor):
+                continue
             storage = tensor.untyped_storage()
             where, size = storage.data_ptr(), storage.nbytes()
             self.live += 0 if self._owners[where] else size
@@ -247,6 +249,31 @@ def test_a_cancel_is_noticed_between_two_layers_whole_or_in_tiles(tiny, part, ti
             autoencoder.decode(torch.randn(1, 16, 12, 8), cancel, lambda: None)
 
     assert len(ran) == stop_after
+
+
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_once_more_in_float32_takes_no_more_memory_than_before(tiny, monkeypatch, part):
+    monkeypatch.setattr(vae_layers, "_STRIP_NUMBERS", 1 << 12)
+    autoencoder = Autoencoder(tiny / "vae", Device(torch.device("cpu"), torch.bfloat16))
+    latents, image = torch.randn(1, 16, 32, 48), Image.new("RGB", (384, 256), "teal")
+    types: list[torch.dtype] = []
+
+    def run() -> None:
+        if part == "encoder":
+            autoencoder.encode(image, CancelToken())
+        else:
+            autoencoder.decode(latents, CancelToken(), lambda: None)
+
+    def spoil(_layer: torch.nn.Module, _given: object, result: torch.Tensor) -> torch.Tensor:
+        types.append(result.dtype)
+        return result * torch.nan if result.dtype == torch.bfloat16 else result
+
+    once = peak_of(run)
+    getattr(autoencoder._vae, part).layers[-1].register_forward_hook(spoil)
+
+    assert peak_of(run) <= 1.05 * once
+    assert {torch.bfloat16, torch.float32} == set(types)
+    assert {weight.dtype for weight in autoencoder._vae.parameters()} == {torch.bfloat16}
 
 
 @torch.inference_mode()

@@ -92,7 +92,8 @@ def mapped_failures(repo: str) -> Generator[None]:
         raise DownloadError(
             f"{endpoint()} is not an address of a hub.", "Set HF_ENDPOINT to an address, or unset it."
         ) from error
-    except httpx2.TransportError as error:
+    except httpx2.RequestError as error:
+        # What breaks off, what comes too late, and what cannot be unpacked.
         raise TryAgain(
             HubUnavailable(f"The connection to {host()} breaks off again and again ({_name(error)}).", _GO_ON)
         ) from error
@@ -131,7 +132,7 @@ def retry_after(response: httpx2.Response) -> float | None:
     from huggingface_hub.utils import parse_ratelimit_headers  # noqa: PLC0415
 
     text = response.headers.get("Retry-After", "").strip()
-    if text.isdigit():
+    if text.isdecimal():
         return float(text)
     limit = parse_ratelimit_headers(response.headers)
     return float(limit.reset_in_seconds) if limit is not None and limit.remaining == 0 else None

@@ -14,6 +14,7 @@ from qie_desktop.engines.local.hub.records import FileRecord, RepoRecord
 
 if TYPE_CHECKING:
     import httpx2
+    from huggingface_hub.hf_api import ModelInfo
 
 APP = "qwen-image-editor"
 _CONNECT_S, _READ_S = 10.0, 20.0
@@ -70,24 +71,30 @@ def _ask(repo: str, revision: str) -> RepoRecord:
         hf_raise_for_status(response)
     refuse_web_page(response)
     try:
-        info = ModelInfo(**response.json())
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return _record(ModelInfo(**response.json()))
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise _no_hub(repo) from error
-    if not info.sha:
-        raise _no_hub(repo)
+
+
+def _record(info: ModelInfo) -> RepoRecord:
+    """Return what a listing tells. Raises ValueError, TypeError and the like where it is none."""
+    commit = info.sha or ""
+    if not is_hash(commit):
+        # It names a folder of the cache.
+        raise ValueError(f"{commit} is not a commit")
     files: dict[str, FileRecord] = {}
     for sibling in info.siblings or []:
         etag, size = sibling.blob_id, sibling.size
         if sibling.lfs is not None:
             etag, size = sibling.lfs.sha256, sibling.lfs.size
-        if etag and is_hash(etag) and size is not None and _is_plain(sibling.rfilename):
+        if etag and is_hash(etag) and size is not None and int(size) >= 0 and _is_plain(sibling.rfilename):
             files[sibling.rfilename] = FileRecord(sibling.rfilename, int(size), etag)
-    return RepoRecord(info.sha, files)
+    return RepoRecord(commit, files)
 
 
 def _is_plain(name: str) -> bool:
     """Whether a name stays in the folder that it is put into, whoever made it up."""
-    return not name.startswith("/") and ".." not in name.split("/")
+    return not name.startswith("/") and ".." not in name.split("/") and "\0" not in name
 
 
 def _no_hub(repo: str) -> HubUnavailable:

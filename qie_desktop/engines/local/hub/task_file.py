@@ -48,6 +48,8 @@ class TaskFile:
             while True:
                 handle = atomic.try_lock_file(self._lock)
                 if handle is not None:
+                    # A process that was killed has left its id, which may be another's by now.
+                    self.note_pid(handle, 0)
                     return handle
                 if time.monotonic() > deadline:
                     raise DownloadRunning(

@@ -166,4 +166,6 @@ class Transfer:
                 except Timeout:
                     notices.waiting("another program is downloading it")
                     cancel.raise_if_cancelled()
+                except OSError as error:
+                    atomic.raise_mapped(error, path, "lock")
             yield

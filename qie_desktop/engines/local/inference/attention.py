@@ -24,7 +24,6 @@ _THETA = 10_000
 _FUSED_HEAD_DIM = 128
 """MPS has a fused kernel for this width in half precision; else it materialises all scores in float32."""
 _SCORE_BYTES = 4
-_CACHED_TABLES = 8
 
 
 class Rotary(NamedTuple):
@@ -38,7 +37,7 @@ class Rotary(NamedTuple):
 
 
 class RotaryTables:
-    """The rotary tables of picture and text positions, kept for a few sizes.
+    """The rotary tables of picture and text positions, kept for the last sizes: what the memory plan counts.
 
     The angles are those of diffusers' `QwenEmbedRope`. That class is not used itself: it keeps the tables of
     the last 128 sizes, and every module that ever made them, for as long as the process lives.
@@ -56,8 +55,7 @@ class RotaryTables:
         """
         key = (shapes, text_tokens)
         if key not in self._tables:
-            if len(self._tables) >= _CACHED_TABLES:
-                self._tables.clear()
+            self._tables.clear()
             image = torch.cat([_image_positions(number, *shape) for number, shape in enumerate(shapes)])
             first = max(side // 2 for _, *sides in shapes for side in sides)
             text = torch.cat([torch.arange(first, first + count) for count in text_tokens])

@@ -8,6 +8,7 @@ import torch
 
 from qie_desktop.core.errors import CheckpointDamaged
 from qie_desktop.engines.local.inference.dequantisation import dequantise
+from qie_desktop.engines.local.inference.failures import reading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,10 +22,10 @@ def read_blocks(path: Path, tensor: GgufTensor) -> Tensor:
     """Return a tensor's bytes as they stand in its file, uint8 `(rows, bytes of a row)` on the CPU.
 
     Read rather than mapped: pages of a map count as this process's memory until the system takes them back.
-    Raises CheckpointDamaged where the file ends too early.
+    Raises CheckpointDamaged where the file ends too early or cannot be read.
     """
     raw = torch.empty(tensor.byte_count, dtype=torch.uint8)
-    with path.open("rb") as file:
+    with reading(path), path.open("rb") as file:
         file.seek(tensor.offset)
         if file.readinto(cast("bytearray", raw.numpy())) != tensor.byte_count:
             raise CheckpointDamaged(

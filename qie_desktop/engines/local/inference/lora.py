@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 
 from qie_desktop.core.lora_errors import LoraDamaged, LoraUnsupported
+from qie_desktop.engines.local.inference.failures import reading
 from qie_desktop.engines.local.inference.quantised_linear import LowRank
 from qie_desktop.engines.local.lora_file import read_lora
 
@@ -82,7 +83,7 @@ def _read(path: Path, tensor: Tensor) -> torch.Tensor:
             f"{path.name} holds numbers of the type {tensor.type_name}.", "Choose a file in 16 or 32 bits."
         )
     raw = torch.empty(tensor.byte_count, dtype=torch.uint8)
-    with path.open("rb") as file:
+    with reading(path, LoraDamaged), path.open("rb") as file:
         file.seek(tensor.offset)
         if file.readinto(cast("bytearray", raw.numpy())) != tensor.byte_count:
             raise LoraDamaged(f"{path.name} ends too early.", "Download it again: it is cut off.")

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from qie_desktop.core.cancel import CancelToken
     from qie_desktop.engines.local.inference.quantised_linear import LowRank
 
-_KEPT_SCHEDULES = 4
 _SCALES = (1, 4)
 """Which of the six parts of a modulation are scales, and get 1 added."""
 
@@ -49,10 +48,10 @@ class Modulations:
 
 
 class ModulationCache:
-    """Works out modulations, and keeps those of the last few schedules.
+    """Works out modulations, and keeps those of the last schedule: what the memory plan counts.
 
     `read` gives a layer's weights by its name; nothing but its result is kept of them. The same schedule has
-    other modulations with other LoRAs: they are kept beside each other.
+    other modulations with other LoRAs.
     """
 
     def __init__(
@@ -68,16 +67,20 @@ class ModulationCache:
         self._block_count = block_count
         self._loras: Hashable = None
         self._side_path: Callable[[str], LowRank | None] = _no_side_path
-        self._kept: dict[Hashable, Modulations] = {}
+        self._kept: tuple[Hashable, Modulations] | None = None
 
     def of(self, timesteps: Tensor, cancel: CancelToken) -> Modulations:
         """Return the modulations at timesteps `(n,)`, 0 to 1. Raises JobCancelled between two blocks."""
         key = self._loras, tuple(timesteps.float().tolist())
-        if key not in self._kept:
-            while len(self._kept) >= _KEPT_SCHEDULES:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = self._worked_out(timesteps, cancel)
-        return self._kept[key]
+        if self._kept is None or self._kept[0] != key:
+            # Those before are let go of first: both are never in memory together.
+            self._kept = None
+            self._kept = key, self._worked_out(timesteps, cancel)
+        return self._kept[1]
+
+    def forget(self) -> None:
+        """Let go of what is kept."""
+        self._kept = None
 
     def use(self, loras: Hashable, side_path: Callable[[str], LowRank | None]) -> None:
         """Work with what LoRAs add to the layers from now on; `loras` tells one set of them from another.

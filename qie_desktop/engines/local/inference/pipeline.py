@@ -103,6 +103,7 @@ class LocalPipeline:
     ) -> None:
         self.checkpoint = checkpoint
         self.device = device
+        self._files = self._looked_at()
         self.staged = staged
         self._cache = EncodingCache() if cache is None else cache
         self._tile_bytes = tile_bytes
@@ -113,6 +114,10 @@ class LocalPipeline:
         self._conditioner: TextConditioner | None = None
         self._autoencoder: Autoencoder | None = None
         self._transformer: EditTransformer | None = None
+
+    def serves(self, checkpoint: Checkpoint) -> bool:
+        """Whether it is for this checkpoint, whose files are still those of which the weights were loaded."""
+        return checkpoint == self.checkpoint and self._looked_at() == self._files
 
     def follow(self, plan: MemoryPlan) -> None:
         """Go with the memory as a plan says, from the next edit on."""
@@ -195,6 +200,12 @@ class LocalPipeline:
             keys = [PictureKey(weights, *each) for each in zip(hashes, plans, strict=True)]
             encoded = self._cache.recall(keys, self.device.device, encoder)
         return tuple(latents for latents, _ in encoded), encoded[0][1]
+
+    def _looked_at(self) -> Weights:
+        checkpoint = self.checkpoint
+        parts = ("text_encoder", "tokenizer", "processor", "vae", "transformer")
+        compact = () if checkpoint.compact is None else checkpoint.compact.files
+        return self._weights(*parts, files=(checkpoint.transformer, *compact))
 
     def _weights(self, *parts: str, files: tuple[Path, ...] = ()) -> Weights:
         with loading("checkpoint"):

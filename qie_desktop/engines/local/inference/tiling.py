@@ -51,6 +51,10 @@ class Chain(nn.Module):
             x = _run(together[last:], x)
         return x
 
+    def numbers(self, x: Tensor) -> int:
+        """Return how many numbers a layer holds at the most when all run on the whole of `x`."""
+        return max(_needs([cast("Layer", layer) for layer in self.layers], x))
+
 
 def _run(layers: list[Layer], x: Tensor) -> Tensor:
     for layer in layers:
