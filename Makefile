@@ -7,8 +7,9 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 READY := .venv/.ready
 DEMO_HOME := .qie-demo
+APP := dist/Qwen Image Editor
 
-.PHONY: help venv demo run test test-window test-all check screenshots clean
+.PHONY: help venv demo run test test-window test-all check screenshots app dmg clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -41,15 +42,25 @@ test-window: $(READY) ## Run the quick tests of the window
 test-all: $(READY) ## Run all tests, the slow ones and the window's too
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m ''
 
-check: $(READY) ## Lint, types, layers, and that the dependencies resolve for macOS
+check: $(READY) ## Lint, types, layers, scripts, workflows, and that the dependencies resolve for macOS
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/shellcheck packaging/*.sh tools/*.sh
+	@$(BIN)/python tools/check_workflows.py
 	@$(BIN)/python tools/check_macos.py
 
 screenshots: $(READY) ## Photograph the window in every state into build/screenshots/
 	@$(BIN)/python tools/screenshots.py
+
+app: $(READY) ## Build the app into dist/: on macOS an .app, signed for this Mac; on Linux a folder
+	@$(BIN)/python -m PyInstaller --noconfirm --log-level WARN --workpath build/app --distpath dist build_app.spec
+	@if [ "$$(uname)" = Darwin ]; then packaging/sign_and_notarize.sh --ad-hoc "$(APP).app"; fi
+	@du -sh "$(APP)"*
+
+dmg: ## Put the app of dist/ into a disk image (macOS)
+	@packaging/make_dmg.sh "$(APP).app" "$(APP).dmg"
 
 clean: ## Remove what was made, but not the environment
 	@rm -rf build dist $(DEMO_HOME) $(DEMO_HOME)-result.png .pytest_cache .ruff_cache .hypothesis .import_linter_cache

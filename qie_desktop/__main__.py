@@ -21,6 +21,13 @@ def main() -> None:
 
         run_command_line()
         return
+    # Before all else, so that everything else comes in sooner.
+    from qie_desktop.ui.garbage import hold_collections  # noqa: PLC0415 - the command line needs none of it
+
+    hold_collections()
+    from qie_desktop.ui.import_hook import remove_import_hook  # noqa: PLC0415
+
+    remove_import_hook()
     from qie_desktop.storage.data_folder import DataFolder  # noqa: PLC0415 - the command line comes by itself
 
     home = DataFolder.locate(os.environ).home

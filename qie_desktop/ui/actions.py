@@ -128,9 +128,11 @@ ACTIONS: tuple[ActionSpec, ...] = (
 
     ActionSpec("minimise", "Minimise", Menu.WINDOW, 0, "Ctrl+M"),
     ActionSpec("zoom_window", "Zoom", Menu.WINDOW, 0),
+    ActionSpec("bring_all_to_front", "Bring All to Front", Menu.WINDOW, 1),
 
     ActionSpec("diagnostics", "Diagnostics…", Menu.HELP, 0),
     ActionSpec("open_data_folder", "Open Data Folder", Menu.HELP, 0, "", "folder"),
+    ActionSpec("check_updates", "Check for Updates…", Menu.HELP, 1),
 )
 # fmt: on
 

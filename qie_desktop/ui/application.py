@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import sys
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QFileOpenEvent
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
 from qie_desktop.core.catalogue import CATALOGUE
@@ -23,8 +20,11 @@ from qie_desktop.storage.logs import open_log
 from qie_desktop.storage.secrets import ReplicateToken
 from qie_desktop.storage.settings import Settings
 from qie_desktop.ui.draft import Draft
+from qie_desktop.ui.garbage import resume_collections
+from qie_desktop.ui.import_hook import remove_import_hook
 from qie_desktop.ui.look.appearance import Appearance
 from qie_desktop.ui.machinery import Machinery
+from qie_desktop.ui.macos.opening import Application
 from qie_desktop.ui.main_window import MainWindow
 from qie_desktop.ui.sheets.about import app_icon
 from qie_desktop.ui.startup import Startup
@@ -32,6 +32,7 @@ from qie_desktop.ui.window_state import WindowState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 _log = logging.getLogger(__name__)
 
@@ -67,13 +68,17 @@ def create(home: Path, files: Sequence[Path] = ()) -> tuple[QApplication, MainWi
 
 def run(home: Path, files: Sequence[Path] = ()) -> int:
     """Open the window of a data folder, or bring its open one to the front; return the exit status."""
+    from qie_desktop.ui.crash_log import CrashLog  # noqa: PLC0415
     from qie_desktop.ui.crash_reports import CrashReports  # noqa: PLC0415 - not for tests and photographs
     from qie_desktop.ui.interrupts import Interrupts  # noqa: PLC0415
+    from qie_desktop.ui.macos.wakefulness import Wakefulness  # noqa: PLC0415
     from qie_desktop.ui.single_instance import claimed  # noqa: PLC0415
 
     instance = claimed(home, files)
     if instance is None:
         return 0
+    crash_log = CrashLog(DataFolder.at(home).logs)
+    crash = crash_log.begin()
     application, window = create(home, files)
     instance.setParent(window)
     instance.files_received.connect(window.come_to_front)
@@ -82,20 +87,27 @@ def run(home: Path, files: Sequence[Path] = ()) -> int:
     reports.install()
     interrupts = Interrupts(window)
     interrupts.received.connect(window.closing.end_now)
-    if isinstance(application, _Application):
+    if isinstance(application, Application):
         application.files_opened.connect(window.come_to_front)
+        application.job_wanted.connect(window.desk.show_job)
+        window.began.connect(application.listen)
+    wakefulness = Wakefulness(window, window.session.jobs)
     application.setQuitOnLastWindowClosed(False)
     window.closed.connect(application.quit)
-    # What stands now stands to the end: no collection has to go through it while the person works.
-    window.began.connect(gc.freeze)
+    window.began.connect(resume_collections)
     window.show()
     instance.listen()
-    if _is_fresh(window):
+    if crash is not None:
+        window.dialogs.show_crash_report(crash)
+    elif _is_fresh(window):
         window.dialogs.welcome()
         window.state.remember(welcomed=True)
     status = application.exec()
     reports.uninstall()
     interrupts.close()
+    wakefulness.close()
+    # While the claim is held: the next start has a log of its own.
+    crash_log.end()
     instance.close()
     if not window.shut_down(_SHUT_DOWN_S):
         _log.warning("Something did not let go in time; the process ends hard.")
@@ -104,31 +116,15 @@ def run(home: Path, files: Sequence[Path] = ()) -> int:
     return status
 
 
-class _Application(QApplication):
-    """Hears of files that the Finder wants opened: dropped on the Dock icon, or opened with this app.
-
-    No event filter: of an application, that would run Python for every event of every widget.
-    """
-
-    files_opened = Signal(list)
-    """list[Path]: one file."""
-
-    def event(self, occurred: QEvent) -> bool:
-        """Take the event that macOS sends to the application."""
-        if isinstance(occurred, QFileOpenEvent) and occurred.file():
-            self.files_opened.emit([Path(occurred.file())])
-            return True
-        return super().event(occurred)
-
-
 def _application() -> QApplication:
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    remove_import_hook()
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
     # Pillow warns of oddities in files that it reads all the same.
     warnings.filterwarnings("ignore", module="PIL")
-    application = _Application(sys.argv[:1])
+    application = Application(sys.argv[:1])
     application.setApplicationName("Qwen Image Editor")
     application.setApplicationDisplayName("Qwen Image Editor")
     application.setDesktopFileName("qwen-image-editor")

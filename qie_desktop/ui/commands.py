@@ -51,6 +51,7 @@ class Commands(QObject):
         self._window = window
         self._actions = actions
         self._handlers = self._table()
+        actions["check_updates"].setVisible(window.updates.is_on)
         actions.requested.connect(self._on_requested)
         window.desk.changed.connect(self.refresh)
         window.viewer.compare_changed.connect(self._on_compare_changed)
@@ -123,8 +124,10 @@ class Commands(QObject):
             "manage_models": dialogs.show_models,
             "minimise": window.showMinimized,
             "zoom_window": window.toggle_maximised,
+            "bring_all_to_front": _bring_all_to_front,
             "diagnostics": dialogs.show_diagnostics,
             "open_data_folder": self._open_data_folder,
+            "check_updates": window.updates.check,
             **switches,
             **results,
             **texts,
@@ -165,6 +168,12 @@ class Commands(QObject):
         }
         if name in elsewhere:
             elsewhere[name]()
+
+
+def _bring_all_to_front() -> None:
+    for widget in QApplication.topLevelWidgets():
+        if widget.isVisible() and widget.isWindow():
+            widget.raise_()
 
 
 def _toggled(what: str, hidden: bool) -> str:

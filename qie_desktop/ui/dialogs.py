@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from PySide6.QtCore import QObject, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
@@ -14,12 +14,20 @@ from qie_desktop.ui.download_watch import DownloadWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from PySide6.QtWidgets import QDialog, QWidget
 
     from qie_desktop.core.job import Job
     from qie_desktop.core.model_parts import DownloadChoice
     from qie_desktop.ui.session import Session
+
+
+@runtime_checkable
+class _ShowsSettings(Protocol):
+    """A dialog in which settings are seen."""
+
+    def show_setting(self, key: str) -> None: ...
 
 
 class Dialogs(QObject):
@@ -51,7 +59,7 @@ class Dialogs(QObject):
         self._session = session
         self._open: dict[str, QDialog] = {}
         self.downloads = DownloadWatch(session, self)
-        self.downloads.setting_changed.connect(self.setting_changed)
+        self.downloads.setting_changed.connect(self._on_setting_changed)
         self.downloads.files_changed.connect(self.means_changed)
         self._helps: Final[dict[str, Callable[[], None]]] = {
             errors.CredentialsMissing.code: self.ask_token,
@@ -80,7 +88,7 @@ class Dialogs(QObject):
         dialog = self._shown("settings")
         if dialog is None:
             dialog = SettingsDialog(self._session, self._window, self._check_token)
-            dialog.setting_changed.connect(self.setting_changed)
+            dialog.setting_changed.connect(self._on_setting_changed)
             dialog.token_changed.connect(self.means_changed)
             dialog.manage_models_requested.connect(self.show_models)
             self._show("settings", dialog)
@@ -95,7 +103,7 @@ class Dialogs(QObject):
         dialog = self._shown("models")
         if dialog is None:
             dialog = ManageModelsDialog(self._session, self.downloads, self._window, quantisation)
-            dialog.setting_changed.connect(self.setting_changed)
+            dialog.setting_changed.connect(self._on_setting_changed)
             self._show("models", dialog)
         elif quantisation and isinstance(dialog, ManageModelsDialog):
             dialog.prefer(quantisation)
@@ -121,7 +129,24 @@ class Dialogs(QObject):
         from qie_desktop.ui.sheets.about import AboutBox  # noqa: PLC0415
 
         if self._shown("about") is None:
-            self._show("about", AboutBox(self._window))
+            about = AboutBox(self._window)
+            about.licences_wanted.connect(self.show_licences)
+            self._show("about", about)
+
+    @Slot()
+    def show_licences(self) -> None:
+        """Open whose work this program stands on."""
+        from qie_desktop.ui.sheets.licences import LicencesSheet  # noqa: PLC0415
+
+        if self._shown("licences") is None:
+            self._show("licences", LicencesSheet(self._session, self._window))
+
+    def show_crash_report(self, path: Path) -> None:
+        """Open what the last start has left when it crashed."""
+        from qie_desktop.ui.sheets.crash_report import CrashReportSheet  # noqa: PLC0415
+
+        if self._shown("crash_report") is None:
+            self._show("crash_report", CrashReportSheet(self._session, path, self._window))
 
     def welcome(self) -> None:
         """Open the first run's three ways to begin."""
@@ -185,6 +210,14 @@ class Dialogs(QObject):
         self._open[key] = dialog
         dialog.finished.connect(self._on_finished)
         dialog.open() if dialog.isModal() else dialog.show()
+
+    @Slot(str, object)
+    def _on_setting_changed(self, key: str, value: object) -> None:
+        """Have what else is open show it, too."""
+        for dialog in self._open.values():
+            if dialog is not self.sender() and isinstance(dialog, _ShowsSettings):
+                dialog.show_setting(key)
+        self.setting_changed.emit(key, value)
 
     @Slot()
     def _on_finished(self) -> None:

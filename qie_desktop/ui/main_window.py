@@ -20,6 +20,7 @@ from qie_desktop.ui.menu_bar import fill_menu_bar
 from qie_desktop.ui.notices import Notices
 from qie_desktop.ui.panes import Panes
 from qie_desktop.ui.tool_bar import ToolBar
+from qie_desktop.ui.update_check import UpdateCheck
 from qie_desktop.ui.viewer.message_bar import Kind, Message
 from qie_desktop.ui.viewer.panel import ViewerPanel
 
@@ -65,6 +66,7 @@ class MainWindow(QMainWindow):
         self.gallery = GalleryPanel(self.session)
         self.dialogs = Dialogs(self, self.session)
         panels = (self.controls, self.viewer, self.gallery)
+        self.updates = UpdateCheck(self, self.session)
         self.desk = Desk(self, self.session, draft, panels, self.dialogs)
         self.actions_table = Actions(self)
         self.tool_bar = ToolBar(self.actions_table, self)
@@ -177,12 +179,14 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.closing.finished.connect(self._on_closing_finished)
+        self.updates.failed.connect(self.show_error)
         self.closing.kept.connect(self._on_kept)
         self.notices.opened.connect(self._on_notice_opened)
         self.notices.models_wanted.connect(self._on_models_wanted)
         self.dialogs.downloads.ended.connect(self.notices.tell_download)
         self.machinery.background.failed_unheard.connect(self.show_error)
         self.dialogs.setting_changed.connect(self.machinery.on_setting_changed)
+        self._cap_question.asked.connect(self.viewer.dismiss_refusal)
         self._drags.entered.connect(self._on_drag_entered)
         self._drags.ended.connect(self._on_drag_ended)
 

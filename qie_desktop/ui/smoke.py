@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, QObject, QTimer, Slot
 
 from qie_desktop.ui.application import create
+from qie_desktop.ui.garbage import resume_collections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,7 @@ def smoke(home: Path) -> int:
     application.setQuitOnLastWindowClosed(False)
     paint = FirstPaint(application.quit)
     window.viewer.installEventFilter(paint)
+    window.began.connect(resume_collections)
     window.show()
     QTimer.singleShot(_LIMIT_MS, application.quit)
     application.exec()

@@ -12,7 +12,7 @@ from qie_desktop.core.errors import ImageDamaged, JobNotFound, QieError
 from qie_desktop.storage.job_files import index_of
 from qie_desktop.storage.job_metadata import METADATA_NAME
 from qie_desktop.ui.gallery.gallery_actions import GalleryAction
-from qie_desktop.ui.gallery.revealing import show_in_finder
+from qie_desktop.ui.macos.finder import show_in_finder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QLabel
 
@@ -25,6 +25,9 @@ _WIDTH = 340
 class AboutBox(Sheet):
     """What this program is. Closes with Escape, as every sheet does."""
 
+    licences_wanted = Signal()
+    """The person wants to see whose work it stands on."""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("about", "About Qwen Image Editor", parent)
         self.setFixedWidth(_WIDTH)
@@ -40,11 +43,14 @@ class AboutBox(Sheet):
         version.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         what = muted_label(
             f"Edits and generates pictures, on {this_machine()} or in the cloud. "
-            "Built on the Qwen-Image models, diffusers, PyTorch and Qt."
+            "Built on the Qwen-Image models, diffusers, PyTorch and Qt. MIT licence."
         )
         for label in (picture, name, version, what):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             self.body.addWidget(label)
+        licences = self.add_button("Licences…", "licences_button")
+        licences.clicked.connect(self.licences_wanted)
+        self.buttons.addStretch(1)
 
 
 def app_icon() -> QIcon:
