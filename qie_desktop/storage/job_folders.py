@@ -54,7 +54,8 @@ def checked_id(job_id: str) -> str:
 def names(jobs: Path) -> list[str]:
     """Return the names of all that looks like a job's folder, without looking into any."""
     try:
-        return [path.name for path in jobs.iterdir() if _ID.fullmatch(path.name)]
+        with os.scandir(jobs) as entries:
+            return [entry.name for entry in entries if _ID.fullmatch(entry.name)]
     except OSError:
         return []
 

@@ -63,6 +63,7 @@ class JobStore:
         self._lock = threading.RLock()
         self._unreadable: dict[str, int] = {}
         self._fresh = False
+        self._compared = False
 
     def create(
         self,
@@ -178,13 +179,13 @@ class JobStore:
         return [self._from_index(job_id, text) for job_id, text in found]
 
     def glance(self, limit: int) -> list[Job]:
-        """Return some of the newest jobs from their folders while most are still missing from the index.
+        """Return some of the newest jobs from their folders, without the index.
 
-        Making the index of ten thousand jobs takes seconds, in which these can be shown. Empty where `list`
-        answers at once.
+        Making the index of ten thousand jobs takes seconds, and comparing it with their folders a tenth of
+        one, in which these can be shown. Empty where `list` answers at once.
         """
         names = job_folders.names(self._jobs)
-        if self._fresh or len(names) <= 2 * max(limit, self._index.count(Filter())):
+        if self._compared or len(names) <= 2 * limit:
             return []
         jobs: list[Job] = []
         for name in sorted(names, reverse=True)[:limit]:
@@ -206,6 +207,7 @@ class JobStore:
                 for _ in range(_ROUNDS):
                     if not self._refresh_changed():
                         break
+                self._compared = True
             except BaseException:
                 self._fresh = False
                 raise
@@ -216,7 +218,7 @@ class JobStore:
         self.claims.drop_all()
 
     def _mark_stale(self) -> None:
-        self._fresh = False
+        self._fresh = self._compared = False
 
     def _asked(self, ask: Callable[[], _Answer]) -> _Answer:
         """Ask the index when it is up to date: again where asking has found it damaged, or made it anew."""

@@ -25,10 +25,54 @@ _log = logging.getLogger(__name__)
 
 _SLICE_S = 0.008
 """For how long results are delivered before the window has another turn."""
+_SOON_THREADS = 2
+
+
+class _Lane:
+    """Work in the order in which it was asked for, and the threads for it, begun as it comes."""
+
+    def __init__(self, thread_count: int, name: str) -> None:
+        self._thread_count = thread_count
+        self._name = name
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def put(self, call: Callable[[], None]) -> None:
+        """Have a call made in its turn, once there are threads."""
+        self._work.put(call)
+
+    def add_threads(self) -> None:
+        """Begin a thread for each call that waits, and no more than the lane may have."""
+        for _ in range(min(self._work.qsize(), self._thread_count - len(self._threads))):
+            name = f"{self._name}-{len(self._threads) + 1}"
+            thread = threading.Thread(target=self._serve, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def end(self) -> None:
+        """Drop what waits; each thread ends after what it does now."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._work.get_nowait()
+        for _ in self._threads:
+            self._work.put(None)
+
+    def join(self, deadline_s: float) -> bool:
+        """Wait for the threads until this time of the monotonic clock; return whether all have ended."""
+        for thread in self._threads:
+            thread.join(max(0.0, deadline_s - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _serve(self) -> None:
+        while (call := self._work.get()) is not None:
+            call()
+            del call
 
 
 class BackgroundPool(QObject):
-    """A few threads that work in the order in which they are asked. Build and use it on the GUI thread.
+    """A few threads that work in the order in which they are asked, and two more for what is wanted soon.
+
+    Build and use it on the GUI thread.
 
     The threads are daemons: work that hangs (a Keychain that waits for its person) does not keep the program
     from ending. Nothing is delivered after `shut_down`, nor to a widget that is gone by then.
@@ -44,12 +88,10 @@ class BackgroundPool(QObject):
         self, thread_count: int = 4, name: str = "qie-background", parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._thread_count = thread_count
-        self._name = name
         self._open = True
         self._held = False
-        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._threads: list[threading.Thread] = []
+        self._lane = _Lane(thread_count, name)
+        self._soon = _Lane(_SOON_THREADS, f"{name}-soon")
         self._results: deque[Callable[[], None]] = deque()
         # A timer rather than an event for each: input and painting come in between.
         self._deliver = QTimer(self, singleShot=True, interval=0)
@@ -61,11 +103,18 @@ class BackgroundPool(QObject):
         work: Callable[[], T],
         done: Callable[[T], None],
         failed: Callable[[QieError], None] | None = None,
+        *,
+        soon: bool = False,
     ) -> None:
-        """Call `work` on a thread, and then `done`, or `failed` with a QieError, on the GUI thread."""
+        """Call `work` on a thread, and then `done`, or `failed` with a QieError, on the GUI thread.
+
+        With `soon` it never waits for longer work: for what is short, and missing on the screen until then.
+        """
         if self._open:
-            self._work.put(partial(self._do, work, done, failed))
-            self._add_thread()
+            lane = self._soon if soon else self._lane
+            lane.put(partial(self._do, work, done, failed))
+            if not self._held:
+                lane.add_threads()
 
     def hold(self) -> None:
         """Begin nothing until `release`: the window is painted first, and no thread gets in its way."""
@@ -74,35 +123,20 @@ class BackgroundPool(QObject):
     def release(self) -> None:
         """Begin what was asked for meanwhile."""
         self._held = False
-        for _ in range(min(self._work.qsize(), self._thread_count)):
-            self._add_thread()
+        for lane in (self._soon, self._lane):
+            lane.add_threads()
 
     def shut_down(self, timeout_s: float = 0.0) -> bool:
         """Drop what waits, deliver nothing more, and return whether all threads have ended in time."""
         self._open = False
         self._deliver.stop()
         self._results.clear()
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._work.get_nowait()
-        for _ in self._threads:
-            self._work.put(None)
-        deadline = time.monotonic() + timeout_s
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
-
-    def _add_thread(self) -> None:
-        if self._open and not self._held and len(self._threads) < self._thread_count:
-            name = f"{self._name}-{len(self._threads) + 1}"
-            thread = threading.Thread(target=self._serve, name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def _serve(self) -> None:
-        while (call := self._work.get()) is not None:
-            call()
-            del call
+        lanes = (self._lane, self._soon)
+        for lane in lanes:
+            lane.end()
+        deadline_s = time.monotonic() + timeout_s
+        ended = [lane.join(deadline_s) for lane in lanes]
+        return all(ended)
 
     def _do(
         self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[QieError], None] | None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from PySide6.QtCore import QObject, Slot
-from PySide6.QtWidgets import QMessageBox, QPushButton
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QMessageBox
 
-from qie_desktop.ui.question import ask, new_question
+from qie_desktop.ui.question import Question
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -27,40 +27,31 @@ class _Again(Protocol):
 class CapQuestion(QObject):
     """Asks for each job that is held back, one after the other; what is not wanted is forgotten."""
 
+    asked = Signal()
+    """The person is being asked about a job."""
+
     def __init__(self, window: QWidget, runner: JobRunner) -> None:
         super().__init__(window)
-        self._window = window
-        self._box: QMessageBox | None = None
-        self._run: QPushButton | None = None
+        self._question = Question(window, "cap_question", self)
+        self._question.answered.connect(self._on_answered)
         self._asked_about: _Again | None = None
         self._waiting: list[_Again] = []
         runner.cap_reached.connect(self._on_cap_reached)
 
     @Slot(object, object)
     def _on_cap_reached(self, error: SpendingCapReached, again: _Again) -> None:
-        if self._box is not None:
+        if self._question.is_open:
             self._waiting.append(again)
             return
         self._asked_about = again
-        box = new_question(self._window, "cap_question")
-        box.setText(error.message)
-        box.setInformativeText(_EXPLAINED)
-        self._run = box.addButton("Run Anyway", QMessageBox.ButtonRole.AcceptRole)
-        self._run.setObjectName("run_anyway")
-        # Return alone spends nothing.
-        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
-        box.finished.connect(self._on_answered)
-        self._box = box
-        ask(box)
+        role = QMessageBox.ButtonRole.AcceptRole
+        self._question.ask(error.message, _EXPLAINED, "Run Anyway", "run_anyway", role)
+        self.asked.emit()
 
-    @Slot()
-    def _on_answered(self) -> None:
-        box, self._box = self._box, None
-        if box is None:
-            return
-        if self._asked_about is not None and box.clickedButton() is self._run:
+    @Slot(bool)
+    def _on_answered(self, agreed: bool) -> None:
+        if agreed and self._asked_about is not None:
             self._asked_about(above_cap=True)
-        box.deleteLater()
         # Whether the others stay within the cap hangs on this answer.
         waiting, self._waiting = self._waiting, []
         for again in waiting:

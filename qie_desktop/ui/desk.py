@@ -156,6 +156,7 @@ class Desk(QObject):
         gallery.compare_requested.connect(self._on_compare_requested)
         gallery.info_requested.connect(self._dialogs.show_info)
         gallery.selection_changed.connect(self.changed)
+        gallery.model.removed.connect(self._on_removed)
 
     @Slot(object)
     def _on_submitted(self, job: Job) -> None:
@@ -202,6 +203,19 @@ class Desk(QObject):
         shown = self._viewer.shown_job()
         if shown is None or (job_id, index) != (shown.job_id, self._viewer.output_index()):
             self.show_job(job_id, index)
+
+    @Slot(list, object)
+    def _on_removed(self, job_ids: list[str], following: tuple[str, int] | None) -> None:
+        """Show what stands in the place of what was shown and is gone: of that there is no file any more."""
+        shown = self._viewer.shown_job()
+        if shown is None or shown.job_id not in job_ids:
+            return
+        if following is not None:
+            self.show_job(*following)
+        elif self._first_image is not None:
+            self._viewer.show_input(self._first_image)
+        else:
+            self._viewer.clear()
 
     @Slot(str, int)
     def _on_compare_requested(self, job_id: str, index: int) -> None:

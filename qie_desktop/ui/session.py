@@ -65,8 +65,13 @@ class Background(Protocol):
         work: Callable[[], T],
         done: Callable[[T], None],
         failed: Callable[[QieError], None] | None = None,
+        *,
+        soon: bool = False,
     ) -> None:
-        """Call `work` on a thread of a small pool, and then `done` (or `failed`) on the GUI thread."""
+        """Call `work` on a thread of a small pool, and then `done` (or `failed`) on the GUI thread.
+
+        With `soon` it never waits for longer work: for what is short, and missing on the screen until then.
+        """
         ...
 
 

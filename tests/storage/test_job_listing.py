@@ -9,6 +9,7 @@ from PIL import Image
 
 from qie_desktop.core.errors import StorageError
 from qie_desktop.core.job import Job, JobState
+from qie_desktop.storage import job_folders
 from qie_desktop.storage.job_store import JobStore
 from qie_desktop.storage.legacy_metadata import LegacyJob
 
@@ -175,4 +176,33 @@ def test_newest_jobs_can_be_glanced_at_while_the_index_is_missing(
     assert fresh.glance(4) == []  # nearly all there are: `list` is as quick
     assert len(fresh.list()) == 7
     assert fresh.glance(3) == []
+    fresh.close()
+
+
+def test_newest_jobs_can_be_glanced_at_until_the_index_has_been_compared(
+    store: JobStore, create: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = sorted((create().job_id for _ in range(5)), reverse=True)[:2]
+    assert len(store.list()) == 5
+    store.close()
+    fresh = JobStore(store.data_folder)
+    comparing, go_on = threading.Event(), threading.Event()
+
+    def held_up(jobs: Path) -> dict[str, int]:
+        comparing.set()
+        assert go_on.wait(10)
+        return job_ids(jobs)
+
+    job_ids = job_folders.job_ids
+    monkeypatch.setattr(job_folders, "job_ids", held_up)
+    thread = threading.Thread(target=fresh.list)
+    thread.start()
+    assert comparing.wait(10)
+    try:
+        # Somebody else has begun to compare: what can be seen at once does not wait for that.
+        assert {job.job_id for job in fresh.glance(2)} == set(newest)
+    finally:
+        go_on.set()
+        thread.join()
+    assert fresh.glance(2) == []
     fresh.close()

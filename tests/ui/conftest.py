@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QApplication
 
 from qie_desktop.core.errors import CredentialsMissing, QieError
@@ -26,6 +27,7 @@ from qie_desktop.storage.secrets import ReplicateToken
 from qie_desktop.storage.settings import Settings
 from qie_desktop.ui.draft import Draft
 from qie_desktop.ui.job_runner import JobRunner
+from qie_desktop.ui.look.appearance import Appearance
 from qie_desktop.ui.session import Session
 from tests.support.pictures import make_photo  # noqa: F401 - tests of the window take it from here
 from tests.ui import leftovers
@@ -56,7 +58,10 @@ class InlineBackground:
         work: Callable[[], T],
         done: Callable[[T], None],
         failed: Callable[[QieError], None] | None = None,
+        *,
+        soon: bool = False,
     ) -> None:
+        del soon
         self.calls += 1
         try:
             result = work()
@@ -158,6 +163,21 @@ def session(
 def draft(qapp: QApplication) -> Draft:
     del qapp
     return Draft("starter")
+
+
+@pytest.fixture
+def appearance(qapp: QApplication) -> Iterator[Appearance]:
+    """Fusion, light; the application looks afterwards as it did before."""
+    font, style = qapp.font(), qapp.style().objectName()
+    appearance = Appearance(qapp, "light", native=False)
+    yield appearance
+    appearance.deleteLater()
+    qapp.removeEventFilter(appearance)
+    qapp.styleHints().setColorScheme(Qt.ColorScheme.Unknown)
+    qapp.setStyleSheet("")
+    qapp.setPalette(QPalette())
+    qapp.setFont(font)
+    qapp.setStyle(style)
 
 
 @pytest.fixture

@@ -105,6 +105,17 @@ def test_held_pool_begins_when_it_is_released_and_in_order(qtbot: QtBot) -> None
     assert pool.shut_down(5)
 
 
+def test_what_is_wanted_soon_does_not_wait_for_longer_work(qtbot: QtBot) -> None:
+    pool, receiver, gate = BackgroundPool(1), Receiver(), threading.Event()
+    pool.run(lambda: gate.wait(5), receiver.on_done)
+    pool.run(lambda: "later", receiver.on_done)
+    pool.run(lambda: "at once", receiver.on_done, soon=True)
+    qtbot.waitUntil(lambda: receiver.results == ["at once"])
+    gate.set()
+    qtbot.waitUntil(lambda: receiver.results == ["at once", True, "later"])
+    assert pool.shut_down(5)
+
+
 def test_many_results_at_once_leave_turns_to_the_window(qtbot: QtBot, pool: BackgroundPool) -> None:
     taken: list[int] = []
     turns = [0]

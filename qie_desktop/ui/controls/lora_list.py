@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import (
-    QFileDialog,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -24,6 +23,7 @@ from qie_desktop.services.loras import add_lora, own_lora_names
 from qie_desktop.storage.atomic import mapped_errors
 from qie_desktop.ui.controls.lora_row import LoraRow
 from qie_desktop.ui.controls.tab_order import chain, focusable_in_order
+from qie_desktop.ui.file_panel import open_file_panel
 from qie_desktop.ui.look import classes
 from qie_desktop.ui.look.tokens import Spacing, TextSize
 
@@ -169,14 +169,8 @@ class LoraList(QWidget):
 
     @Slot()
     def _on_add_clicked(self) -> None:
-        dialog = QFileDialog(self.window(), "Add LoRA")
-        dialog.setObjectName("lora_panel")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilter(f"LoRA files (*{SUFFIX})")
-        dialog.fileSelected.connect(self._on_file_selected)
-        dialog.finished.connect(dialog.deleteLater)
-        # Opened, not executed: the panel is the system's own and the window goes on.
-        dialog.open()
+        panel = open_file_panel(self.window(), "Add LoRA", "lora_panel", f"LoRA files (*{SUFFIX})")
+        panel.fileSelected.connect(self._on_file_selected)
 
     @Slot(str)
     def _on_file_selected(self, path: str) -> None:

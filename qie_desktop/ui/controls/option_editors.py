@@ -32,7 +32,7 @@ _SPIN_PX = 84
 _TOOLTIP_ROLE = Qt.ItemDataRole.ToolTipRole
 
 
-class OptionEditor(QObject):
+class _Editor(QObject):
     """A parameter and the widget that shows it. What is set here is not told as changed."""
 
     changed = Signal(str, object)
@@ -52,15 +52,11 @@ class OptionEditor(QObject):
         """What takes the focus for the label."""
         return self.widget
 
-    def show_value(self, value: Value | None) -> None:
-        """Show a value, or that there is none."""
-        raise NotImplementedError
-
     def _tell(self, value: Value | None) -> None:
         self.changed.emit(self.spec.name, value)
 
 
-class WholeNumberEditor(OptionEditor):
+class WholeNumberEditor(_Editor):
     """A number to type or to step."""
 
     def __init__(self, spec: ParameterSpec) -> None:
@@ -84,7 +80,7 @@ class WholeNumberEditor(OptionEditor):
         self._tell(value)
 
 
-class NumberEditor(OptionEditor):
+class NumberEditor(_Editor):
     """A number with one place after the point."""
 
     def __init__(self, spec: ParameterSpec) -> None:
@@ -108,7 +104,7 @@ class NumberEditor(OptionEditor):
         self._tell(value)
 
 
-class SwitchEditor(OptionEditor):
+class SwitchEditor(_Editor):
     """A check box with the parameter's label."""
 
     def __init__(self, spec: ParameterSpec) -> None:
@@ -125,7 +121,7 @@ class SwitchEditor(OptionEditor):
         self._tell(checked)
 
 
-class TextEditor(OptionEditor):
+class TextEditor(_Editor):
     """A line of text; an empty one means the default."""
 
     def __init__(self, spec: ParameterSpec) -> None:
@@ -145,7 +141,7 @@ class TextEditor(OptionEditor):
         self._tell(text if text.strip() else None)
 
 
-class ListEditor(OptionEditor):
+class ListEditor(_Editor):
     """Choices in a pop-up list; `notes` stand behind them."""
 
     def __init__(self, spec: ParameterSpec, choices: tuple[Choice, ...], notes: Mapping[str, str]) -> None:
@@ -169,7 +165,7 @@ class ListEditor(OptionEditor):
         self._tell(str(value))
 
 
-class SegmentsEditor(OptionEditor):
+class SegmentsEditor(_Editor):
     """A few short choices side by side."""
 
     def __init__(self, spec: ParameterSpec, choices: tuple[Choice, ...]) -> None:
@@ -187,7 +183,7 @@ class SegmentsEditor(OptionEditor):
         self._tell(value)
 
 
-class SeedOptionEditor(OptionEditor):
+class SeedOptionEditor(_Editor):
     """A seed with dice and lock."""
 
     def __init__(self, spec: ParameterSpec) -> None:
@@ -209,7 +205,7 @@ class SeedOptionEditor(OptionEditor):
         self._tell(seed)
 
 
-class LorasEditor(OptionEditor):
+class LorasEditor(_Editor):
     """The person's LoRA files, each with its strength."""
 
     def __init__(self, spec: ParameterSpec, session: Session) -> None:
@@ -230,6 +226,18 @@ class LorasEditor(OptionEditor):
     def _on_loras_set(self, value: str | None) -> None:
         self._tell(value)
 
+
+OptionEditor = (
+    WholeNumberEditor
+    | NumberEditor
+    | SwitchEditor
+    | TextEditor
+    | ListEditor
+    | SegmentsEditor
+    | SeedOptionEditor
+    | LorasEditor
+)
+"""The editor of any parameter."""
 
 _PLAIN_EDITORS: Mapping[ParameterKind, Callable[[ParameterSpec], OptionEditor]] = {
     ParameterKind.INTEGER: WholeNumberEditor,

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 _BADGE_PX, _SMALL_BADGE_PX = 18, 14
 _SMALL_BELOW_PX = 60
-"""A slot lower than this has small badges: two of the usual size would hide the picture."""
+"""A slot lower than this has one small plate for both marks: two plates would hide the picture."""
+_OVERLAP_PX = 3
+"""By how much number and icon are closer on a plate for both than they would be on two."""
 _ICON_PX = 18
 _INSET = 4
 _LIT, _AIMED_AT = 0.1, 0.25
@@ -118,19 +120,30 @@ def _paint_outline(painter: QPainter, frame: QRectF, look: SlotLook, colours: Co
 def _paint_marks(painter: QPainter, frame: QRectF, look: SlotLook, colours: Colours) -> None:
     small = frame.height() < _SMALL_BELOW_PX
     side = _SMALL_BADGE_PX if small else _BADGE_PX
-    spot = QRectF(frame.left() + _INSET, frame.top() + _INSET, side, side)
+    number = QRectF(frame.left() + _INSET, frame.top() + _INSET, side, side)
+    if small:
+        # Below the button to clear the slot, which has the upper corner while the pointer is there.
+        number.moveBottom(frame.bottom() - _INSET)
+    badge = QRectF(number)
+    shared = small and look.number is not None and look.badge is not None
+    if shared:
+        badge.moveLeft(number.right() - _OVERLAP_PX)
+        _paint_plate(painter, number.united(badge), colours.overlay)
+    else:
+        badge.moveBottomRight(frame.bottomRight() - QPointF(_INSET, _INSET))
     if look.number is not None:
         font = TextSize.small(TextSize.small()) if small else TextSize.small()
         font.setWeight(QFont.Weight.DemiBold)
         painter.setFont(font)
-        _paint_plate(painter, spot, colours.overlay)
+        if not shared:
+            _paint_plate(painter, number, colours.overlay)
         painter.setPen(colours.on_overlay)
-        painter.drawText(spot, Qt.AlignmentFlag.AlignCenter, str(look.number))
+        painter.drawText(number, Qt.AlignmentFlag.AlignCenter, str(look.number))
     if look.badge is not None:
-        spot.moveBottomRight(frame.bottomRight() - QPointF(_INSET, _INSET))
-        _paint_plate(painter, spot, colours.overlay)
+        if not shared:
+            _paint_plate(painter, badge, colours.overlay)
         edge = side // 6
-        look.badge.paint(painter, spot.adjusted(edge, edge, -edge, -edge).toRect())
+        look.badge.paint(painter, badge.adjusted(edge, edge, -edge, -edge).toRect())
 
 
 def _paint_plate(painter: QPainter, spot: QRectF, colour: QColor) -> None:

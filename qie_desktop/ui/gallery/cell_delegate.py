@@ -69,15 +69,18 @@ class CellDelegate(QStyledItemDelegate):
             self._paint_problem(canvas, cell)
         else:
             hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
-            self._paint_picture(canvas, cell, hovered=hovered)
+            self._paint_picture(canvas, cell, index, hovered=hovered)
         selected = bool(option.state & QStyle.StateFlag.State_Selected)
         if selected or option.state & QStyle.StateFlag.State_HasFocus:
             canvas.outline(selected=selected)
         painter.restore()
 
-    def _paint_picture(self, canvas: CellCanvas, cell: Cell, *, hovered: bool) -> None:
+    def _paint_picture(self, canvas: CellCanvas, cell: Cell, index: AnyIndex, *, hovered: bool) -> None:
         tile = self._thumbnails.tile(cell)
-        if tile is not None:
+        formed = index.data(Role.FORMED) if tile is None else None
+        if formed is not None:
+            canvas.forming(formed)
+        elif tile := tile or self._thumbnails.stand_in(cell):
             canvas.painter.drawPixmap(canvas.area, tile)
         else:
             canvas.ground()
@@ -94,7 +97,8 @@ class CellDelegate(QStyledItemDelegate):
         elif tile is not None:
             canvas.painter.drawPixmap(canvas.area, tile)
         else:
-            canvas.stamped("ground", CellCanvas.ground)
+            waits = cell.state is JobState.QUEUED
+            canvas.stamped(("ground", waits), partial(_paint_ground, waits))
         pressed = self._is_pressed(cell, Part.CANCEL)
         over = (cell.state, state_words(cell, progress), pressed)
         canvas.stamped(over, partial(_paint_over, *over))
@@ -116,6 +120,13 @@ class CellDelegate(QStyledItemDelegate):
 
     def _is_pressed(self, cell: Cell, part: Part) -> bool:
         return self.pressed == (cell.key, part)
+
+
+def _paint_ground(waits: bool, canvas: CellCanvas) -> None:
+    """Paint what lies under a job of which there is no picture yet; one that runs has its ring there."""
+    canvas.ground()
+    if waits:
+        canvas.sign("image", Tone.MUTED)
 
 
 def _paint_over(state: JobState, words: str, pressed: bool, canvas: CellCanvas) -> None:

@@ -29,6 +29,8 @@ class Role(IntEnum):
     STAR = Qt.ItemDataRole.UserRole + 7
     ERROR = Qt.ItemDataRole.UserRole + 8
     PROGRESS = Qt.ItemDataRole.UserRole + 9
+    FORMED = Qt.ItemDataRole.UserRole + 10
+    """What the job that ended last looked like then: shown until its picture has been decoded."""
 
 
 def _fraction(_cell: Cell, progress: Progress | None) -> float | None:

@@ -16,7 +16,7 @@ from PySide6.QtCore import (
 
 from qie_desktop.core.events import JobEvent, Terminal
 from qie_desktop.core.job import Job, JobState
-from qie_desktop.ui.gallery.cell_roles import OF_PROGRESS, TOLD
+from qie_desktop.ui.gallery.cell_roles import OF_PROGRESS, TOLD, Role
 from qie_desktop.ui.gallery.cells import Cell, GalleryFilter, cells_of
 from qie_desktop.ui.gallery.dragging import output_mime_data
 from qie_desktop.ui.gallery.gallery_rows import GalleryRows
@@ -26,6 +26,8 @@ from qie_desktop.ui.gallery.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from PySide6.QtGui import QImage
 
     from qie_desktop.ui.session import Session
 
@@ -45,6 +47,8 @@ class GalleryModel(QAbstractListModel):
     """The first page of a listing is in the rows; more may follow."""
     listing_finished = Signal()
     """All of the listing is in the rows."""
+    removed = Signal(list, object)
+    """list[str], tuple[str, int] | None: jobs that are gone, and the cell that stands in their place now."""
     listing_failed = Signal(object)
     """QieError: the jobs cannot be listed."""
 
@@ -54,6 +58,7 @@ class GalleryModel(QAbstractListModel):
         self._rows = GalleryRows()
         self._filter = GalleryFilter()
         self._progress: dict[str, Progress] = {}
+        self._formed: dict[str, QImage] = {}
         self._newer: dict[str, JobFacts] = {}
         self._gone: set[str] = set()
         self._pages = JobPages(session, self)
@@ -116,13 +121,17 @@ class GalleryModel(QAbstractListModel):
 
     def remove(self, job_ids: Iterable[str]) -> None:
         """Take jobs out that are no longer in the store."""
-        for job_id in job_ids:
+        gone, place = list(job_ids), 0
+        for job_id in gone:
             row, count = self._rows.span(job_id)
+            place = row if count else place
             if self._pages.loading:
                 self._gone.add(job_id)
                 self._newer.pop(job_id, None)
                 self._pages.step_back(1 if count else 0)
             self._remove(row, count)
+        last = len(self._rows) - 1
+        self.removed.emit(gone, self._rows[min(place, last)].key if last >= 0 else None)
 
     def mark_cancelling(self, job_id: str) -> None:
         """Say at once that a job is being cancelled."""
@@ -143,6 +152,8 @@ class GalleryModel(QAbstractListModel):
             return None
         told = TOLD.get(role)
         cell = self._rows[index.row()]
+        if role == Role.FORMED:
+            return self._formed.get(cell.job.job_id)
         return None if told is None else told(cell, self._progress.get(cell.job.job_id))
 
     def flags(self, index: AnyIndex) -> Qt.ItemFlag:
@@ -219,7 +230,9 @@ class GalleryModel(QAbstractListModel):
             self.dataChanged.emit(self.index(row), self.index(row), OF_PROGRESS)
 
     def _on_ended(self, job: Job) -> None:
-        self._progress.pop(job.job_id, None)
+        progress = self._progress.pop(job.job_id, None)
+        if progress is not None and progress.preview is not None:
+            self._formed = {job.job_id: progress.preview}
         self.put(job)
 
     def _cells_of(self, job: JobFacts) -> list[Cell]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from qie_desktop.ui.session import Session
 
 _PAGE = 200
+_SCREENFUL = 60
+"""More cells than are seen at once, and few enough to be read from their folders in an instant."""
 _PAUSE_MS = 10
 """Between two pages. Reading one keeps the interpreter busy, which the GUI thread feels at each call into it:
 small pages and pauses keep that below what can be noticed."""
@@ -60,7 +62,8 @@ class JobPages(QObject):
         if wanted == GalleryFilter():
             work = partial(_glance, self._session.store)
             seen = if_alive(self, partial(self._on_seen, self._listing))
-            self._session.background.run(work, seen, if_alive(self, partial(self._on_failed, self._listing)))
+            failed = if_alive(self, partial(self._on_failed, self._listing))
+            self._session.background.run(work, seen, failed, soon=True)
         else:
             self._read_next()
 
@@ -69,7 +72,7 @@ class JobPages(QObject):
         self._offset = max(0, self._offset - job_count)
 
     def _on_seen(self, listing: int, jobs: list[JobFacts]) -> None:
-        """Show what can be shown before the index is made; the listing then adds to it."""
+        """Show what can be shown before the index is up to date; the listing then adds to it."""
         if listing != self._listing:
             return
         self._shown = bool(jobs)
@@ -108,8 +111,8 @@ class JobPages(QObject):
 
 
 def _glance(store: JobStore) -> list[JobFacts]:
-    """Read what can be shown at once of a store without an index. For any thread."""
-    return [facts_of(job) for job in store.glance(_PAGE)]
+    """Read what can be shown before the index is up to date. For any thread."""
+    return [facts_of(job) for job in store.glance(_SCREENFUL)]
 
 
 def _read(store: JobStore, wanted: GalleryFilter, offset: int) -> list[JobFacts]:

@@ -293,7 +293,7 @@ class GalleryPanel(QWidget):
 
     def _on_brought_back(self, jobs: list[Job]) -> None:
         if jobs:
-            self.select(jobs[0].job_id, 0)
+            self._on_stepped(jobs[0].job_id, 0)
 
     def _on_stepped(self, job_id: str, index: int) -> None:
         self.select(job_id, index)

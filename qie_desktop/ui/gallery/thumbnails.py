@@ -67,6 +67,10 @@ class Thumbnails(QObject):
         """Return a cell's tile where it is in memory; it may be of another size than is wanted now."""
         return self._cache.get(cell.key)
 
+    def stand_in(self, cell: Cell) -> QPixmap | None:
+        """Return the tile that the job of a cell had while it ran, where it is in memory."""
+        return self._cache.get((cell.job.job_id, NO_OUTPUT))
+
     def is_broken(self, cell: Cell) -> bool:
         """Whether a cell's picture cannot be decoded."""
         return cell.key in self._broken
@@ -106,7 +110,8 @@ class Thumbnails(QObject):
             self._decoding.add(key)
             work = partial(_decode, self._session.store, cell, self._side_px, Radius.medium * self._ratio)
             done = if_alive(self, partial(self._on_decoded, key, self._side_px, self._ratio))
-            self._session.background.run(work, done, if_alive(self, partial(self._on_failed, key)))
+            failed = if_alive(self, partial(self._on_failed, key))
+            self._session.background.run(work, done, failed, soon=True)
         self._pumping = False
 
     def _on_decoded(self, key: Key, side_px: int, ratio: float, image: QImage) -> None:

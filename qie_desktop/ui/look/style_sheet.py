@@ -70,14 +70,14 @@ QComboBox:focus, QAbstractSpinBox:focus {{ border-color: {accent}; }}
 QComboBox:disabled, QAbstractSpinBox:disabled {{ color: {muted}; background: {window}; }}
 QComboBox:hover {{ background: {button_hover}; }}
 QComboBox::drop-down {{ border: none; width: 20px; }}
-QComboBox::down-arrow {{ image: url({folder}/choose_{theme}.svg); width: 11px; height: 11px; }}
+QComboBox::down-arrow {{ image: url("{folder}/choose_{theme}.svg"); width: 11px; height: 11px; }}
 QComboBox QAbstractItemView {{
     background: {surface}; color: {text}; border: 1px solid {border}; padding: {xs}px; outline: none;
     selection-background-color: {accent}; selection-color: {on_accent};
 }}
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ border: none; width: 20px; }}
-QAbstractSpinBox::up-arrow {{ image: url({folder}/up_{theme}.svg); width: 10px; height: 10px; }}
-QAbstractSpinBox::down-arrow {{ image: url({folder}/down_{theme}.svg); width: 10px; height: 10px; }}
+QAbstractSpinBox::up-arrow {{ image: url("{folder}/up_{theme}.svg"); width: 10px; height: 10px; }}
+QAbstractSpinBox::down-arrow {{ image: url("{folder}/down_{theme}.svg"); width: 10px; height: 10px; }}
 QCheckBox, QRadioButton {{ spacing: {s}px; outline: none; }}
 QCheckBox::indicator, QRadioButton::indicator {{
     width: 14px; height: 14px; background: {field}; border: 1px solid {outline}; border-radius: {xs}px;
@@ -86,8 +86,8 @@ QRadioButton::indicator {{ border-radius: 8px; }}
 QCheckBox::indicator:checked, QRadioButton::indicator:checked {{
     background: {accent}; border-color: {accent};
 }}
-QCheckBox::indicator:checked {{ image: url({folder}/check.svg); }}
-QRadioButton::indicator:checked {{ image: url({folder}/dot.svg); }}
+QCheckBox::indicator:checked {{ image: url("{folder}/check.svg"); }}
+QRadioButton::indicator:checked {{ image: url("{folder}/dot.svg"); }}
 QCheckBox::indicator:focus, QRadioButton::indicator:focus {{ border-color: {text}; }}
 QPushButton {{
     background: {button}; color: {text}; border: 1px solid {border}; border-radius: {small}px;
@@ -165,8 +165,13 @@ def style_sheet(colours: Colours, *, native: bool) -> str:
     }
     names = {
         "theme": "dark" if dark else "light",
-        "folder": (resources_folder() / "icons/controls").as_posix(),
+        "folder": _in_quotes((resources_folder() / "icons/controls").as_posix()),
     }
     sizes = {name: getattr(Spacing, name) for name in ("xs", "s", "m", "l", "xl")}
     sizes |= {"small": Radius.small, "medium": Radius.medium}
     return template.format(**{name: shade.name() for name, shade in shades.items()}, **names, **sizes)
+
+
+def _in_quotes(path: str) -> str:
+    """Return a path as it stands between quotes; without those an umlaut or a bracket spoils the sheet."""
+    return path.replace("\\", "\\\\").replace('"', '\\"')

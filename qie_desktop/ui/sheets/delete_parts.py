@@ -9,11 +9,11 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QMessageBox
 
 from qie_desktop.ui.download_watch import downloads_of
-from qie_desktop.ui.question import ask, new_question
+from qie_desktop.ui.question import Question
 from qie_desktop.ui.sheets.wording import bytes_text
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QPushButton, QWidget
+    from PySide6.QtWidgets import QWidget
 
     from qie_desktop.core.download import Deletion
     from qie_desktop.ui.download_watch import DownloadWatch
@@ -30,16 +30,15 @@ class PartDeletion(QObject):
 
     def __init__(self, window: QWidget, session: Session, watch: DownloadWatch) -> None:
         super().__init__(window)
-        self._window = window
         self._session = session
         self._watch = watch
-        self._box: QMessageBox | None = None
-        self._delete: QPushButton | None = None
+        self._question = Question(window, "delete_question", self)
+        self._question.answered.connect(self._on_answered)
         self._asked_about: Deletion | None = None
 
     def begin(self, model_id: str, part_id: str, name: str) -> None:
         """Look up what would go, and ask."""
-        if self._box is None:
+        if not self._question.is_open:
             self._session.background.run(
                 lambda: downloads_of(self._session).deletion(model_id, (part_id,)),
                 partial(self._ask, name),
@@ -47,32 +46,20 @@ class PartDeletion(QObject):
             )
 
     def _ask(self, name: str, deletion: Deletion) -> None:
-        if self._box is not None:
+        if self._question.is_open:
             return
         if not deletion.files:
             self.told.emit(f"{name} was downloaded by another program: it is left to that one.")
             return
         self._asked_about = deletion
-        box = new_question(self._window, "delete_question")
-        box.setText(f"Delete {name}?")
-        size = bytes_text(deletion.byte_count)
-        box.setInformativeText(f"{size} will be free again. It can be downloaded anew at any time.")
-        self._delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
-        self._delete.setObjectName("confirm_delete")
-        # Return alone deletes nothing.
-        cancel = box.addButton(QMessageBox.StandardButton.Cancel)
-        box.setDefaultButton(cancel)
-        box.setEscapeButton(cancel)
-        box.finished.connect(self._on_answered)
-        self._box = box
-        ask(box)
+        explained = (
+            f"{bytes_text(deletion.byte_count)} will be free again. It can be downloaded anew at any time."
+        )
+        role = QMessageBox.ButtonRole.DestructiveRole
+        self._question.ask(f"Delete {name}?", explained, "Delete", "confirm_delete", role)
 
-    @Slot()
-    def _on_answered(self) -> None:
-        box, self._box = self._box, None
-        if box is None:
-            return
-        if self._asked_about is not None and box.clickedButton() is self._delete:
+    @Slot(bool)
+    def _on_answered(self, agreed: bool) -> None:
+        if agreed and self._asked_about is not None:
             self._watch.delete(self._asked_about)
         self._asked_about = None
-        box.deleteLater()

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from PySide6.QtCore import QPoint
-    from PySide6.QtGui import QKeyEvent, QMouseEvent
+    from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent
 
     from qie_desktop.ui.sheets.download_rows import PartRow
 
-_LEAST_ROWS = 4
+_LEAST_ROWS = 3
 _WIDTH = 520
 
 
@@ -86,6 +86,11 @@ class PartList(QListView):
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Some rows can be seen."""
         return QSize(_WIDTH, min(self.sizeHint().height(), HEADING_PX + _LEAST_ROWS * ROW_PX))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Keep the current part in sight when there is less room."""
+        super().resizeEvent(event)
+        self.scrollTo(self.currentIndex())
 
     def keyPressEvent(self, pressed: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Choose the current part with Space. Return is the sheet's."""

@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, Q
 
 from qie_desktop.core.errors import QieError
 from qie_desktop.ui.controls.disclosure import Disclosure
-from qie_desktop.ui.gallery.revealing import show_in_finder
 from qie_desktop.ui.look import classes
 from qie_desktop.ui.look.tokens import Spacing
+from qie_desktop.ui.macos.finder import show_in_finder
 from qie_desktop.ui.sheets.delete_parts import PartDeletion
 from qie_desktop.ui.sheets.download_card import DownloadCard
 from qie_desktop.ui.sheets.download_choice import DownloadChooser
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from qie_desktop.ui.sheets.download_view import Offer
 
 _WIDTH = 740
+_LEAST_HEIGHT, _TITLE_BAR = 600, 28
+"""In this everything has room; by this the sheet is higher than its content."""
 _OWN = "Your own files"
 _OWN_EXPLAINED = (
     "Files that you already have are checked, and used from where they are. You can drop them here."
@@ -69,6 +71,17 @@ class ManageModelsDialog(Sheet):
     def prefer(self, quantisation: str) -> None:
         """Choose a quantisation for the download."""
         self._chooser.prefer(quantisation)
+
+    def most_height(self) -> int:
+        """Return no more than the window under it has: the parts scroll then."""
+        most, parent = super().most_height(), self.parentWidget()
+        return (
+            most if parent is None else min(most, max(_LEAST_HEIGHT, parent.window().height() - _TITLE_BAR))
+        )
+
+    def show_setting(self, key: str) -> None:
+        """Show a setting as it is now: it was changed elsewhere."""
+        self._own.show_setting(key)
 
     def _lay_out(self) -> None:
         self.body.setSpacing(Spacing.m)

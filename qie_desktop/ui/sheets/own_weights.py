@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from qie_desktop.core.errors import CheckpointError
 from qie_desktop.engines.local.checkpoint import Checkpoint, read_json
 from qie_desktop.engines.local.text_encoder_files import CompactTextEncoder
 from qie_desktop.storage.settings_schema import find_setting
+from qie_desktop.ui.file_panel import open_file_panel, open_folder_panel
 from qie_desktop.ui.look import classes
 from qie_desktop.ui.look.tokens import Spacing
 from qie_desktop.ui.sheets.own_weights_check import (
@@ -69,6 +70,12 @@ class OwnWeights(QWidget):
             row.chosen.connect(self.changed)
             column.addWidget(row)
 
+    def show_setting(self, key: str) -> None:
+        """Show a setting as it is now, where it is one of these."""
+        for row in self.rows:
+            if row.key == key:
+                row.show_setting()
+
     def take(self, key: str, path: Path) -> None:
         """Check what was dropped for a setting, and then ask for it to be set."""
         next(row for row in self.rows if row.key == key).take(path)
@@ -100,13 +107,17 @@ class WeightsRow(QWidget):
         self._choose.clicked.connect(self._on_choose_clicked)
         self._reset.clicked.connect(self._on_reset_clicked)
         self._lay_out()
-        value = session.settings.get(setting.key)
-        self._show(str(value) if value else None)
+        self.show_setting()
 
     @property
     def key(self) -> str:
         """The setting that it is about."""
         return self._setting.key
+
+    def show_setting(self) -> None:
+        """Show what is set now."""
+        value = self._session.settings.get(self._setting.key)
+        self._show(str(value) if value else None)
 
     def take(self, path: Path) -> None:
         """Check what was picked, and then ask for it to be set."""
@@ -141,18 +152,12 @@ class WeightsRow(QWidget):
 
     @Slot()
     def _on_choose_clicked(self) -> None:
-        title = f"Choose {self._spec.label}"
-        # Opened, not executed: the panel is the system's own and the window goes on.
-        dialog = QFileDialog(self, title)
-        dialog.setObjectName(f"{self._setting.key}.panel")
+        title, name = f"Choose {self._spec.label}", f"{self._setting.key}.panel"
         if self._setting.is_folder:
-            dialog.setFileMode(QFileDialog.FileMode.Directory)
+            panel = open_folder_panel(self, title, name)
         else:
-            dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-            dialog.setNameFilter("GGUF files (*.gguf)")
-        dialog.fileSelected.connect(self._on_file_selected)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+            panel = open_file_panel(self, title, name, "GGUF files (*.gguf)")
+        panel.fileSelected.connect(self._on_file_selected)
 
     @Slot(str)
     def _on_file_selected(self, path: str) -> None:

@@ -19,7 +19,7 @@ _FIELD_WIDTH = 200
 _NUMBER_WIDTH = 90
 
 
-class SettingEditor(QWidget):
+class _Editor(QWidget):
     """The control of one setting. It shows what it is told to and emits what the person made of it."""
 
     edited = Signal(str, object)
@@ -41,12 +41,8 @@ class SettingEditor(QWidget):
         row.addWidget(control)
         row.addStretch(1)
 
-    def show_value(self, value: Value | None) -> None:
-        """Show a value without emitting anything."""
-        raise NotImplementedError
 
-
-class ChoiceEditor(SettingEditor):
+class ChoiceEditor(_Editor):
     """A pop-up menu of the setting's choices."""
 
     def __init__(self, spec: SettingSpec) -> None:
@@ -66,7 +62,7 @@ class ChoiceEditor(SettingEditor):
         self.edited.emit(self.spec.key, self._box.itemData(index))
 
 
-class BooleanEditor(SettingEditor):
+class BooleanEditor(_Editor):
     """A check box, which carries the setting's label itself."""
 
     def __init__(self, spec: SettingSpec) -> None:
@@ -83,7 +79,7 @@ class BooleanEditor(SettingEditor):
         self.edited.emit(self.spec.key, checked)
 
 
-class IntegerEditor(SettingEditor):
+class IntegerEditor(_Editor):
     """A spin box within the setting's bounds."""
 
     def __init__(self, spec: SettingSpec) -> None:
@@ -106,7 +102,7 @@ class IntegerEditor(SettingEditor):
         self.edited.emit(self.spec.key, value)
 
 
-class TextEditor(SettingEditor):
+class TextEditor(_Editor):
     """A field for a text or a number; left empty it means the default."""
 
     def __init__(self, spec: SettingSpec, empty: str = "") -> None:
@@ -138,6 +134,10 @@ class TextEditor(SettingEditor):
             return
         self.show_value(value)
         self.edited.emit(self.spec.key, value)
+
+
+SettingEditor = ChoiceEditor | BooleanEditor | IntegerEditor | TextEditor
+"""The editor of any setting."""
 
 
 def build_editor(spec: SettingSpec, empty: str = "") -> SettingEditor:

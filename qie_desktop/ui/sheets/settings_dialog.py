@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from qie_desktop.core.errors import QieError
 from qie_desktop.ui.look import classes
 from qie_desktop.ui.look.icons import icon
+from qie_desktop.ui.look.steady_scroll import SteadyScrollArea
 from qie_desktop.ui.look.tokens import Spacing
 from qie_desktop.ui.sheets.settings_pages import CloudPage, GeneralPage, LocalPage
 from qie_desktop.ui.sheets.settings_writer import SettingsWriter
@@ -69,6 +70,7 @@ class SettingsDialog(QDialog):
         cloud.token_changed.connect(self.token_changed)
         local = LocalPage(session, self.writer)
         local.manage_models_requested.connect(self.manage_models_requested)
+        self._pages: list[SettingsPage] = []
         self._stack = QStackedWidget()
         self._tabs = QButtonGroup(self)
         self._tabs.idClicked.connect(self._stack.setCurrentIndex)
@@ -84,12 +86,16 @@ class SettingsDialog(QDialog):
 
     def show_page(self, name: str) -> None:
         """Show `general_page`, `cloud_page` or `local_page`."""
-        for index in range(self._stack.count()):
-            area = self._stack.widget(index)
-            if area is not None and area.findChild(QWidget, name) is not None:
+        for index, page in enumerate(self._pages):
+            if page.objectName() == name:
                 tab = self._tabs.button(index)
                 tab.setChecked(True)
                 self._stack.setCurrentIndex(index)
+
+    def show_setting(self, key: str) -> None:
+        """Show a setting as it is now: it was changed elsewhere."""
+        for page in self._pages:
+            page.show_setting(key)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Begin with nothing in hand: Tab goes to the pages, and on from there."""
@@ -104,9 +110,8 @@ class SettingsDialog(QDialog):
         page = area.widget() if isinstance(area, QScrollArea) else None
         if not isinstance(area, QScrollArea) or page is None:
             return
-        # Beside the scroll bar, which may be there still: it goes only where nothing is lost by that.
-        width = self.width() - area.verticalScrollBar().sizeHint().width()
-        needed = self.height() - self._stack.height() + page.heightForWidth(width)
+        # The same with the scroll bar and without: it stands in the page's margin.
+        needed = self.height() - self._stack.height() + page.heightForWidth(area.viewport().width())
         most = min(_MOST, self.screen().availableGeometry().height() - _BESIDE)
         self.resize(self.width(), min(needed, most))
 
@@ -129,7 +134,8 @@ class SettingsDialog(QDialog):
             classes.make_quiet(tab)
             self._tabs.addButton(tab, index)
             tabs.addWidget(tab)
-            self._stack.addWidget(_scrolled(page))
+            self._stack.addWidget(SteadyScrollArea(page))
+            self._pages.append(page)
         tabs.addStretch(1)
         line = QFrame()
         line.setFrameShape(QFrame.Shape.HLine)
@@ -152,13 +158,3 @@ class SettingsDialog(QDialog):
         if isinstance(error, QieError):
             self._problem.setText(f"{error.message} {error.hint}".strip())
             self._problem.show()
-
-
-def _scrolled(page: QWidget) -> QScrollArea:
-    area = QScrollArea()
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setWidgetResizable(True)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.setWidget(page)
-    return area

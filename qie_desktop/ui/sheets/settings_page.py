@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from qie_desktop.storage.settings_schema import SettingSpec
     from qie_desktop.ui.session import Session
+    from qie_desktop.ui.sheets.setting_editors import SettingEditor
     from qie_desktop.ui.sheets.settings_writer import SettingsWriter
 
 _LABEL_WIDTH = 150
@@ -32,6 +33,7 @@ class SettingsPage(QWidget):
         self.setObjectName(name)
         self.session = session
         self.writer = writer
+        self._editors: dict[str, SettingEditor] = {}
         self._problems: dict[str, QLabel] = {}
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(Spacing.m)
@@ -56,8 +58,14 @@ class SettingsPage(QWidget):
         editor.show_value(self.session.settings.get(spec.key))
         editor.edited.connect(self._on_edited)
         editor.refused.connect(self._on_refused)
+        self._editors[spec.key] = editor
         self.add_row(label, editor, below)
         self._problems[spec.key] = self._add_problem()
+
+    def show_setting(self, key: str) -> None:
+        """Show a setting as it is now, where it is on this page."""
+        if key in self._editors:
+            self._editors[key].show_value(self.session.settings.get(key))
 
     def add_row(self, label: str, widget: QWidget, below: str = "") -> None:
         """Add a row of a label and a widget, with a muted sentence under it."""

@@ -110,12 +110,18 @@ class LocalPage(SettingsPage):
         self.add_row(
             "Model cache", _FolderRow(session.folder.huggingface_cache), str(session.folder.huggingface_cache)
         )
-        self.add_row("Own weights", OwnWeights(session, writer))
+        self._own = OwnWeights(session, writer)
+        self.add_row("Own weights", self._own)
         manage = QPushButton("Manage Models…")
         manage.setObjectName("manage_models_button")
         manage.setAutoDefault(False)
         manage.clicked.connect(self.manage_models_requested)
         self.add_row("", _left(manage))
+
+    def show_setting(self, key: str) -> None:
+        """Show a setting as it is now, own weights too."""
+        super().show_setting(key)
+        self._own.show_setting(key)
 
 
 class _FolderRow(QWidget):

@@ -53,10 +53,13 @@ class Sheet(QDialog):
         """Be as high as the texts need at this width: a window's own size hint knows of no wrapping."""
         layout = self.layout()
         if layout is not None and layout.hasHeightForWidth():
-            # No higher than the screen: what can be scrolled gives way.
-            needed = min(layout.totalHeightForWidth(self.width()), self.screen().availableGeometry().height())
+            needed = min(layout.totalHeightForWidth(self.width()), self.most_height())
             if needed > self.height():
                 self.resize(self.width(), needed)
+
+    def most_height(self) -> int:
+        """Return how high it may become by itself: as the screen. What can be scrolled gives way then."""
+        return self.screen().availableGeometry().height()
 
     def add_button(self, text: str, name: str, *, primary: bool = False) -> QPushButton:
         """Put a button into the row; a stretch before the first keeps them on the right."""

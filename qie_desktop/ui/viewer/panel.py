@@ -63,6 +63,7 @@ class ViewerPanel(QWidget):
         self._session = session
         self._subject = Subject()
         self._message_job = ""
+        self._refusal: Message | None = None
         self._watch = JobWatch(session.jobs, self)
         self._stage = Stage(self)
         self._canvas = self._stage.canvas
@@ -195,6 +196,12 @@ class ViewerPanel(QWidget):
         self._message_job = ""
         self._stage.bar.show_message(message)
 
+    @Slot()
+    def dismiss_refusal(self) -> None:
+        """Say no longer why something was refused: it has been asked for anew."""
+        if self._refusal is not None and self._stage.bar.message is self._refusal:
+            self._stage.bar.clear()
+
     def _show(self, subject: Subject) -> None:
         last, self._subject = self._subject, subject
         message = self._stage.bar.message
@@ -267,3 +274,4 @@ class ViewerPanel(QWidget):
     def _on_refused(self, request: Request, error: QieError) -> None:
         del request
         self.show_error(error.info())
+        self._refusal = self._stage.bar.message

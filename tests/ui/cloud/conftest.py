@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import keyring
 import pytest
@@ -19,11 +18,10 @@ from qie_desktop.ui.main_window import MainWindow
 from tests.support.replicate_server import ReplicateServer
 from tests.ui.bench import Ear
 from tests.ui.conftest import make_photo
+from tests.ui.front import TIMEOUT_MS, AnyFront
 from tests.ui.sheets.conftest import MemoryKeychain
 
 SMALL_AREA_PX = 128 * 128
-TIMEOUT_MS = 30_000
-"""Ten times as long as it takes on a machine that does nothing else."""
 
 INPUTS = {
     "qwen-image-edit": 1,
@@ -67,26 +65,16 @@ def known_token(server: ReplicateServer, monkeypatch: pytest.MonkeyPatch) -> str
     return server.token
 
 
-class Front(QObject):
+class Front(AnyFront):
     """A window as a person at it works, and what its runner tells."""
 
     def __init__(self, qtbot: QtBot, window: MainWindow) -> None:
-        super().__init__()
-        self.qtbot = qtbot
-        self.window = window
+        super().__init__(qtbot, window)
         self.runner = window.machinery.runner
         self.ear = Ear(self.runner)
         self.progress: list[str] = []
         """What stood in the bar under the picture, without repeats in a row."""
         self.runner.told.connect(self._on_told)
-
-    def find(self, kind: type[Any], name: str) -> Any:
-        found = self.window.findChild(kind, name)
-        assert found is not None, f"there is no {name}"
-        return found
-
-    def wait(self, condition: Callable[[], object], timeout_ms: int = TIMEOUT_MS) -> None:
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=timeout_ms)
 
     def choose(self, model_id: str) -> None:
         self.window.actions_table[f"model:{model_id}"].trigger()

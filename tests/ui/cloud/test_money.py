@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -99,6 +100,19 @@ def test_each_of_several_is_asked_about_by_what_was_answered_before(
     answer(capped, run=False)
     capped.wait_ended()
     assert len(server.created) == 1
+
+
+def test_what_was_refused_before_does_not_stay_behind_the_question(
+    capped: Front, wish: Wish, photos: list[Path]
+) -> None:
+    request = wish("qwen-image-edit")
+    photos[0].unlink()
+    capped.window.session.jobs.submit(request)
+    capped.wait(capped.bar_text)
+    capped.window.session.jobs.submit(wish())
+    question(capped)
+    assert capped.bar_text() == ""
+    answer(capped, run=False)
 
 
 def test_retry_asks_too(capped: Front, server: ReplicateServer, wish: Wish) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from PySide6.QtCore import QObject, QPoint, Qt, Slot
+from PySide6.QtCore import QPoint, Qt, Slot
 from PySide6.QtWidgets import QLabel, QPlainTextEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -20,6 +19,7 @@ from qie_desktop.storage.settings import Settings
 from qie_desktop.ui.main_window import MainWindow
 from qie_desktop.ui.sheets.manage_models import ManageModelsDialog
 from tests.support.hub_server import HubServer, made_up_repositories
+from tests.ui.front import AnyFront
 
 MODEL = find_model("qwen-image-edit-2509-gguf")
 CHOICE = DownloadChoice(MODEL.id, "Q2_K", "compact")
@@ -55,25 +55,17 @@ def downloads(folder: DataFolder, settings: Settings) -> Iterator[Downloads]:
     downloads.pause()
 
 
-class Front(QObject):
+class Front(AnyFront):
     """A window as a person at it works, with Manage Models in front of it."""
 
+    timeout_ms = TIMEOUT_MS
+
     def __init__(self, qtbot: QtBot, window: MainWindow) -> None:
-        super().__init__()
-        self.qtbot = qtbot
-        self.window = window
+        super().__init__(qtbot, window)
         self.watch = window.dialogs.downloads
         self.texts: list[str] = []
         """What stood in the card, without repeats in a row."""
         self.watch.changed.connect(self._on_changed)
-
-    def find(self, kind: type[Any], name: str) -> Any:
-        found = self.window.findChild(kind, name)
-        assert found is not None, f"there is no {name}"
-        return found
-
-    def wait(self, condition: Callable[[], object], timeout_ms: int = TIMEOUT_MS) -> None:
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=timeout_ms)
 
     def wait_phase(self, *phases: TaskPhase) -> DownloadState:
         self.wait(lambda: self.state is not None and self.state.phase in phases)

@@ -310,6 +310,13 @@ class HeldBackground:
     def __init__(self) -> None:
         self.work: list[Callable[[object], None]] = []
 
-    def run(self, work: Callable[[], object], done: Callable[[object], None], failed: object = None) -> None:
-        del work, failed
+    def run(
+        self,
+        work: Callable[[], object],
+        done: Callable[[object], None],
+        failed: object = None,
+        *,
+        soon: bool = False,
+    ) -> None:
+        del work, failed, soon
         self.work.append(done)

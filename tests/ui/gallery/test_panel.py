@@ -296,6 +296,7 @@ def test_the_grid_takes_as_many_columns_as_fit_and_fills_the_width(
         assert max(rect.right() for rect in rects) > view.viewport().width() * (0.6 if columns == 1 else 0.9)
 
 
+@pytest.mark.usefixtures("appearance")
 def test_cells_stay_where_they_are_when_the_scroll_bar_comes(
     panel: GalleryPanel, view: GalleryView, made: Make, qtbot: QtBot
 ) -> None:

@@ -71,7 +71,11 @@ class HeldBackground(QObject):
         work: Callable[[], Any],
         done: Callable[[Any], None],
         failed: Callable[[QieError], None] | None = None,
+        *,
+        soon: bool = False,
     ) -> None:
+        del soon
+
         def call() -> None:
             try:
                 result = work()

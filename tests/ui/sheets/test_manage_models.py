@@ -7,7 +7,7 @@ from typing import Any
 import psutil
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPushButton
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QMenu, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from qie_desktop.core.catalogue import find_model
@@ -53,6 +53,28 @@ def dialog(
     dialog = kept(ManageModelsDialog(session, watch))
     dialog.show()
     return dialog
+
+
+def test_it_fits_a_small_window_with_own_files_unfolded_and_everything_in_sight(
+    session: Session, watch: DownloadWatch, memory: Callable[[int], None], kept: Keep, qtbot: QtBot
+) -> None:
+    memory(64)
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.resize(*SMALL_WINDOW)
+    dialog = kept(ManageModelsDialog(session, watch, window))
+    dialog.show()
+    qtbot.waitUntil(lambda: bool(dialog.parts.rows))
+    dialog.parts.make_current("lightning")
+    dialog.findChild(QAbstractButton, "own_weights_toggle").click()
+    last = dialog.findChild(QPushButton, "local.text_encoder_mmproj.choose")
+    qtbot.waitUntil(lambda: last.isVisible() and last.visibleRegion().boundingRect() == last.rect())
+    qtbot.wait(100)  # the sheet grows once its layout has been asked anew
+    assert dialog.height() <= SMALL_WINDOW[1] - 28
+    shown = dialog.parts.visualRect(dialog.parts.currentIndex())
+    assert dialog.parts.viewport().rect().contains(shown)
+    labels = [label for label in dialog.findChildren(QLabel) if label.isVisible()]
+    assert all(label.height() >= label.heightForWidth(label.width()) for label in labels if label.wordWrap())
 
 
 def row(dialog: ManageModelsDialog, part_id: str) -> PartRow:

@@ -249,6 +249,25 @@ def test_the_window_is_as_high_as_its_page_needs(session: Session, kept: Keep, q
     assert len(heights) == 3
 
 
+@pytest.mark.usefixtures("appearance")
+def test_fields_stay_where_they_are_when_a_page_begins_to_scroll(
+    session: Session, kept: Keep, qtbot: QtBot
+) -> None:
+    dialog = kept(SettingsDialog(session))
+    dialog.show_page("local_page")
+    dialog.show()
+    qtbot.waitExposed(dialog)
+    page = dialog.findChild(QWidget, "local_page")
+    area = next(each for each in dialog.findChildren(QScrollArea) if each.isVisible())
+    helps = [label for label in page.findChildren(QLabel) if label.wordWrap() and label.isVisible()]
+    found = []
+    for height in (dialog.minimumHeight() + 900, 400):
+        dialog.resize(dialog.width(), height)
+        qtbot.waitUntil(lambda height=height: area.verticalScrollBar().isVisible() is (height == 400))
+        found.append([(label.x(), label.width()) for label in helps])
+    assert found[0] == found[1]
+
+
 def test_no_page_has_the_focus_at_first(session: Session, kept: Keep, qtbot: QtBot) -> None:
     dialog = kept(SettingsDialog(session))
     dialog.show()
