@@ -79,7 +79,7 @@ class PictureBank:
         self._pixels = torch.cat(pieces)
         self._places = torch.tensor(places, device=device)
         self._weights = torch.tensor(weights, device=device)
-        self._allowed: dict[tuple[int, int], Tensor] = {}
+        self._summed: dict[tuple[int, int], Tensor] = {}
         self.summary = (
             f"{len(photos)} photographs, {len(made)} drawn, {len(places)} scales, {offset / 1e6:.0f} MP"
         )
@@ -87,11 +87,11 @@ class PictureBank:
     def crops(self, count: int, height: int, width: int) -> Tensor:
         """Return random crops `(count, 3, height, width)`, floats from 0 to 1, mostly changed in colour."""
         size = (height, width)
-        if size not in self._allowed:
+        if size not in self._summed:
             fits = (self._places[:, 1] >= height) & (self._places[:, 2] >= width)
-            self._allowed[size] = fits.float() * self._weights
+            self._summed[size] = (fits.double() * self._weights).cumsum(0)
         device = self._device
-        which = torch.multinomial(self._allowed[size], count, replacement=True)
+        which = drawn(self._summed[size], count)
         offset, tall, wide = self._places[which].unbind(-1)
         top = (torch.rand(count, device=device) * (tall - height + 1)).long()
         left = (torch.rand(count, device=device) * (wide - width + 1)).long()
@@ -104,6 +104,15 @@ class PictureBank:
             self._pixels[index.reshape(-1)].view(count, height, width, 3).permute(0, 3, 1, 2).float() / 255
         )
         return _recolour(crops)
+
+
+def drawn(summed: Tensor, count: int) -> Tensor:
+    """Return places drawn by their weights, given the running sum of these.
+
+    As torch.multinomial does, but never asking the device, which would halt it.
+    """
+    at = torch.rand(count, device=summed.device, dtype=summed.dtype) * summed[-1]
+    return torch.searchsorted(summed, at, right=True).clamp_max(len(summed) - 1)
 
 
 def _recolour(x: Tensor) -> Tensor:

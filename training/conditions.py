@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,7 +11,7 @@ from safetensors.torch import load_file
 
 from training import wordings
 from training.instructions import Instruction, draw_pair, singles
-from training.operations import FIRST, MOVING
+from training.operations import FIRST
 from training.text_model import TextModel
 from training.tokens import Tokens
 from training.vision import load_features
@@ -20,16 +21,39 @@ if TYPE_CHECKING:
 
     from training.workplace import Workplace
 
+    _Row = tuple[int, tuple[int, int], list[int]]
+    """An instruction by number, the grid of the picture's cells, and the prompt's tokens."""
+
 _PAIRED_SHARE = 0.13
-_GRADED = 0.35
+_GRADED = 0.25
+_OF_FIRST = 1.3
 _HARD = {
-    "unchanged": 2.5, "sketch": 1.7, "contrast": 1.3, "saturate": 1.3, "posterise": 1.6, "emboss": 1.5,
-    "sharpen": 1.5, "threshold": 1.4, "vignette": 1.3, "pixelate": 1.3, "blur": 1.2,
-} | dict.fromkeys(MOVING, 2.0)  # fmt: skip
+    "unchanged": 2.5, "mirror": 4.0, "upside-down": 4.0, "rotate-left": 3.5, "rotate-right": 3.5,
+    "sketch": 2.5, "posterise": 2.2, "threshold": 2.2, "negative": 1.6, "emboss": 1.6, "contrast": 1.5,
+    "saturate": 1.5, "sharpen": 1.5, "cinematic-bars": 1.5, "hue-shift": 1.5, "vignette": 1.4,
+    "pixelate": 1.3, "brighter": 1.2, "white-border": 1.2,
+}  # fmt: skip
 """How much more often than others these are trained."""
-_NEAR = 8
-"""A prompt is drawn among this many that are the longest ones to fit."""
-_LEAST_BYTES = 16
+_ROUNDED_TO = 12
+"""Prompts are filled up with spaces until their tokens are a multiple of this many: fewer lengths."""
+_LEAST_OF_A_LENGTH = 2000
+_AT_ONCE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """All prompts that are equally many tokens long, sorted by their instruction."""
+
+    states: Tensor
+    """Hidden states `(prompts, T, width)`."""
+    first: Tensor
+    """For each instruction, by number, where its prompts begin; `count` of them follow."""
+    count: Tensor
+
+    def draw(self, which: Tensor) -> Tensor:
+        """Return hidden states `(B, T, width)` of prompts for instructions, by number."""
+        within = torch.rand(len(which), device=which.device) * self.count[which]
+        return self.states[(self.first[which] + within.long()).clamp_max(len(self.states) - 1)]
 
 
 class Conditions:
@@ -46,55 +70,67 @@ class Conditions:
         share = _PAIRED_SHARE / (1 - _PAIRED_SHARE) * sum(self.weights) / len(pairs)
         self.weights += [share] * len(pairs)
         self._tokens = Tokens.load(place.tokens)
-        rows: list[list[int]] = []
-        self._low = torch.zeros(len(self.instructions), wordings.MAX_BYTES + 1, dtype=torch.long)
-        self._high = torch.zeros_like(self._low)
-        for index, instruction in enumerate(self.instructions):
-            count = place.size.bank_prompts if index < plain else max(3, place.size.bank_prompts // 8)
-            count *= 6 if index == 0 else 1
-            texts = [self._tokens.prompt(wordings.write(instruction, rng)) for _ in range(count)]
-            texts.sort(key=len)
-            lengths = torch.tensor([len(text) for text in texts])
-            for size in range(wordings.MAX_BYTES + 1):
-                fitting = int((lengths <= size).sum())
-                self._low[index, size] = len(rows) + max(0, fitting - _NEAR * (6 if index == 0 else 1))
-                self._high[index, size] = len(rows) + fitting
-            rows += texts
-        space = self._tokens.bytes[ord(" ")]
-        self._ids = torch.full((len(rows), wordings.MAX_BYTES), space)
-        for index, row in enumerate(rows):
-            self._ids[index, : len(row)] = torch.tensor(row)
-        self._lengths = [size for size in map(len, rows) if size >= _LEAST_BYTES]
-        self._ids, self._low, self._high = (each.to(device) for each in (self._ids, self._low, self._high))
         self._features = {grid: value.to(device) for grid, value in load_features(place.vision).items()}
         self._model = TextModel(self._tokens).to(device).requires_grad_(requires_grad=False)
         weights = load_file(place.weights("text"))
         self._model.load_state_dict(
             {n.removeprefix("0."): v for n, v in weights.items() if n.startswith("0.")}
         )
+        counts = [place.size.bank_prompts] * plain
+        counts += [max(3, place.size.bank_prompts // 8)] * (len(self.instructions) - plain)
+        counts[0] *= 6
+        self.lengths = [self._length(rows) for rows in self._written(counts, rng)]
+        self._shares = [len(each.states) for each in self.lengths]
 
-    def draw_length(self, rng: random.Random) -> int:
-        """Draw how long the texts of a batch are, as long as prompts are."""
-        return rng.choice(self._lengths)
-
-    def fits(self, which: Tensor, length: int) -> Tensor:
-        """Return for instructions, by number, whether they have a prompt that is no longer."""
-        return self._high[which, length] > self._low[which, length]
+    def _written(self, counts: list[int], rng: random.Random) -> list[list[_Row]]:
+        """Return so many prompts for each instruction, together with those of the same length."""
+        grids, space = list(self._features), self._tokens.bytes[ord(" ")]
+        found: dict[int, list[_Row]] = {}
+        for index, count in enumerate(counts):
+            for _ in range(count):
+                grid = rng.choice(grids)
+                ids = self._tokens.prompt(wordings.write(self.instructions[index], rng))
+                ids += [space] * (-(len(ids) + grid[0] * grid[1]) % _ROUNDED_TO)
+                found.setdefault(len(ids) + grid[0] * grid[1], []).append((index, grid, ids))
+        # Lengths that few prompts have are made up to the next one.
+        kept: list[list[_Row]] = []
+        waiting: list[_Row] = []
+        for size in sorted(found):
+            made_up = [
+                (index, grid, ids + [space] * (size - len(ids) - grid[0] * grid[1]))
+                for index, grid, ids in waiting
+            ]
+            waiting = found[size] + made_up
+            if len(waiting) >= min(_LEAST_OF_A_LENGTH, sum(counts) // 20):
+                kept.append(waiting)
+                waiting = []
+        return [*kept, waiting] if waiting else kept
 
     @torch.no_grad()
-    def encode(self, which: Tensor, length: int, rng: random.Random) -> Tensor:
-        """Return hidden states `(B, T, width)` of prompts for instructions, by number."""
-        device = which.device
-        low, high = self._low[which, length], self._high[which, length]
-        prompt = low + (torch.rand(len(which), device=device) * (high - low)).long()
-        grid = rng.choice(list(self._features))
-        features = self._features[grid]
-        seen = features[torch.randint(len(features), (len(which),), device=device)]
-        empty = torch.tensor(self._tokens.suffix("", grid[0] * grid[1]), device=device).expand(len(which), -1)
-        tail = len(self._tokens.tail)
-        ids = torch.cat([empty[:, :-tail], self._ids[prompt, :length], empty[:, -tail:]], 1)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            return self._model(ids, grid, seen)
+    def _length(self, rows: list[_Row]) -> Length:
+        device = next(self._model.parameters()).device
+        rows = sorted(rows)
+        states: list[Tensor] = [torch.empty(0)] * len(rows)
+        for grid, features in self._features.items():
+            chosen = [place for place, row in enumerate(rows) if row[1] == grid]
+            for start in range(0, len(chosen), _AT_ONCE):
+                part = chosen[start : start + _AT_ONCE]
+                empty = self._tokens.suffix("", grid[0] * grid[1])
+                tail = len(self._tokens.tail)
+                ids = torch.tensor([[*empty[:-tail], *rows[place][2], *empty[-tail:]] for place in part])
+                seen = features[torch.randint(len(features), (len(part),), device=device)]
+                with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                    hidden = self._model(ids.to(device), grid, seen)
+                if device.type == "cuda":
+                    hidden = hidden.bfloat16()
+                for place, each in zip(part, hidden, strict=True):
+                    states[place] = each
+        count = torch.bincount(torch.tensor([row[0] for row in rows]), minlength=len(self.instructions))
+        return Length(torch.stack(states), (count.cumsum(0) - count).to(device), count.to(device))
+
+    def draw_length(self, rng: random.Random) -> Length:
+        """Draw how long the texts of a batch are, as often as prompts are so long."""
+        return rng.choices(self.lengths, self._shares)[0]
 
     @torch.no_grad()
     def encode_text(self, text: str, count: int) -> Tensor:
@@ -110,5 +146,5 @@ def _weight(instruction: Instruction) -> float:
     return (
         _HARD.get(step.name, 1.0)
         * (_GRADED if step.strength else 1.0)
-        * (1.25 if step.name in FIRST else 1.0)
+        * (_OF_FIRST if step.name in FIRST else 1.0)
     )

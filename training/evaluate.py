@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from training import wordings
+from training import seconds, wordings
+from training.exactness import shift_px, tint_255
 from training.exported import Model, from_folder, from_training
 from training.instructions import NAMES, Instruction, Step, Strength
 from training.operations import OPERATIONS
-from training.report import contact_sheet, page
+from training.report import SHIFT, TINT, contact_sheet, page
 from training.runs import psnr_db, tell
 from training.transformer import unpack
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 SIZES = (
     (256, 256), (320, 224), (224, 320), (512, 512), (608, 416), (416, 608), (768, 768), (928, 608),
-    (608, 928), (1024, 1024),
+    (608, 928), (1024, 1024), (1248, 832), (832, 1248),
 )  # fmt: skip
 """Widths and heights in pixels."""
 
@@ -71,7 +72,11 @@ def prompt_for(name: str) -> str:
 
 @torch.no_grad()
 def measure(model: Model, pictures: Tensor, names: tuple[str, ...], steps: int = 4) -> dict[str, float]:
-    """Return the mean PSNR in dB for each operation, and as `vae` that of reconstruction alone."""
+    """Return the mean PSNR in dB for each operation, and as `vae` that of reconstruction alone.
+
+    Besides, as `SHIFT`, how far the result of any operation is moved against the exact one, and as `TINT` the
+    largest difference of a picture's mean colour where nothing is asked for.
+    """
     height, width = pictures.shape[-2:]
     share = max(1, (8 * 512 * 512) // (width * height))
     parts = [(part, model.coder.encode(part)) for part in pictures.split(share)]
@@ -83,14 +88,18 @@ def measure(model: Model, pictures: Tensor, names: tuple[str, ...], steps: int =
         return psnr_db(model.coder.decode(unpack(reference, height // 8, width // 8)), part)
 
     found = {"vae": mean(rebuilt)}
+    shifts: list[float] = []
     for name in names:
-        instruction = Instruction((Step(name),))
-        found[name] = mean(
-            lambda part, reference, wanted=instruction: psnr_db(
-                model.edit(part, reference, prompt_for(wanted.steps[0].name), steps), wanted.apply(part)
-            )
-        )
-    return found
+        levels: list[Tensor] = []
+        for part, reference in parts:
+            wanted = Instruction((Step(name),)).apply(part)
+            edited = model.edit(part, reference, prompt_for(name), steps)
+            levels.append(psnr_db(edited, wanted))
+            shifts.append(float(shift_px(edited, wanted).abs().max()))
+            if name == NAMES[0]:
+                found[TINT] = round(max(found.get(TINT, 0.0), float(tint_255(edited, wanted).max())), 2)
+        found[name] = round(float(torch.cat(levels).mean()), 2)
+    return found | {SHIFT: max(shifts)}
 
 
 def _graded(model: Model, pictures: Tensor) -> dict[str, float]:
@@ -146,6 +155,11 @@ def report(place: Workplace, output: Path, extent: Extent) -> None:
             for steps in (1, 2):
                 found[f"512×512, {steps} steps"] = measure(model, pictures, extent.names, steps)
             found["graded"] = _graded(model, pictures)
+            _write(place, results)
+        else:
+            squares = tuple(width for width, height in extent.sizes if width == height)
+            found["seconds"] = seconds.loaded(model, squares)
+            found["seconds"] |= seconds.whole_process() if squares and label == "exported" else {}
             _write(place, results)
         first = held_out(place, *extent.sizes[0], 1)
         reference = model.coder.encode(first)

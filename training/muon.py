@@ -49,7 +49,10 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Take one step; parameters without a gradient keep to their momentum."""
         del closure
-        lr, momentum = self.param_groups[0]["lr"], self.param_groups[0]["momentum"]
+        lr, momentum = (
+            self.param_groups[0]["lr"],
+            self.param_groups[0]["momentum"],
+        )  # lr: a number or a tensor
         for shape, members in self._groups.items():
             gradients = torch.stack(
                 [
@@ -60,5 +63,7 @@ class Muon(torch.optim.Optimizer):
             buffer: Tensor = self.state[members[0]]["buffer"]
             buffer.lerp_(gradients, 1 - momentum)
             update = orthogonal(gradients.lerp(buffer, momentum)) * (_AS_ADAM * max(shape) ** 0.5)
-            for each, change in zip(members, update, strict=True):
-                each.add_(change.view_as(each), alpha=-lr)
+            update = update * -lr
+            changes = [change.view_as(each) for change, each in zip(update.unbind(), members, strict=True)]
+            # All at once: one by one it would be hundreds of small operations.
+            torch._foreach_add_(list[torch.Tensor](members), changes)  # pyright: ignore[reportPrivateUsage]

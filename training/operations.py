@@ -7,7 +7,7 @@ of the working picture. `apply` cuts the result to 0–1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -44,12 +44,20 @@ def gauss(x: Tensor, sigma_px: float) -> Tensor:
     return functional.conv2d(down, kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
 
 
+@cache
+def _constant(
+    values: tuple[float, ...] | tuple[tuple[float, ...], ...], device: torch.device, dtype: torch.dtype
+) -> Tensor:
+    """Return numbers on a device. Copied there anew for every picture, they would halt it each time."""
+    return torch.tensor(values, device=device, dtype=dtype)
+
+
 def _vector(x: Tensor, values: tuple[float, ...]) -> Tensor:
-    return torch.tensor(values, device=x.device, dtype=x.dtype).view(1, -1, 1, 1)
+    return _constant(values, x.device, x.dtype).view(1, -1, 1, 1)
 
 
 def _matrix(x: Tensor, rows: tuple[tuple[float, ...], ...]) -> Tensor:
-    return torch.einsum("ij,bjhw->bihw", torch.tensor(rows, device=x.device, dtype=x.dtype), x)
+    return torch.einsum("ij,bjhw->bihw", _constant(rows, x.device, x.dtype), x)
 
 
 def _grey(x: Tensor) -> Tensor:
@@ -145,14 +153,19 @@ def _rotate(x: Tensor, quarter_turns: int) -> Tensor:
     return canvas
 
 
-def _hue(x: Tensor, degrees: float) -> Tensor:
-    """Turn the hues: a rotation of the two colour axes of YIQ."""
+@cache
+def _hue_matrix(degrees: float) -> tuple[tuple[float, ...], ...]:
     angle = torch.tensor(degrees * torch.pi / 180)
     cos, sin = float(angle.cos()), float(angle.sin())
     to_yiq = torch.tensor(_TO_YIQ)
     turn = torch.tensor(((1.0, 0.0, 0.0), (0.0, cos, -sin), (0.0, sin, cos)))
     rows = torch.linalg.inv(to_yiq) @ turn @ to_yiq
-    return _matrix(x, tuple(tuple(row) for row in rows.tolist()))
+    return tuple(tuple(row) for row in rows.tolist())
+
+
+def _hue(x: Tensor, degrees: float) -> Tensor:
+    """Turn the hues: a rotation of the two colour axes of YIQ."""
+    return _matrix(x, _hue_matrix(degrees))
 
 
 def _bars(x: Tensor) -> Tensor:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from training.bank import drawn
+from training.operations import MOVING
 from training.transformer import pack
 from training.vae import Vae, in_channels_last
 
@@ -19,37 +21,47 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from training.bank import PictureBank
-    from training.conditions import Conditions
+    from training.conditions import Conditions, Length
 
 _TARGETS = 4
-_REUSE = 16
+_REUSE = 24
 """Of a batch, so many-th pictures are new at each step."""
+_AT_FIRST = 8
+"""So many times new pictures are put in before the first step."""
+_PLACED = (*MOVING, "vignette", "cinematic-bars", "white-border")
+"""What depends on where in the picture something is. Other instructions hold at sizes not trained much."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A size in pixels, the batch that a step takes of it, and how often it is taken."""
+    """A size in pixels, the batch that a step takes of it, how often, and from which part of the time on."""
 
     height: int
     width: int
     batch: int
     share: float
+    begins: float = 0.0
+    placed: float = 1.0
+    """How much more often than elsewhere instructions are taken that depend on the place."""
 
 
 BUCKETS = (
-    Bucket(256, 256, 256, 0.20),
-    Bucket(224, 288, 256, 0.09), Bucket(288, 224, 256, 0.09),
-    Bucket(192, 320, 256, 0.04), Bucket(320, 192, 256, 0.04),
-    Bucket(64, 1024, 256, 0.05), Bucket(1024, 64, 256, 0.05),
-    Bucket(96, 768, 224, 0.03), Bucket(768, 96, 224, 0.03),
-    Bucket(512, 512, 52, 0.10), Bucket(416, 608, 52, 0.05), Bucket(608, 416, 52, 0.05),
-    Bucket(768, 768, 20, 0.02), Bucket(640, 896, 20, 0.02), Bucket(896, 640, 20, 0.02),
-    Bucket(1024, 1024, 9, 0.02), Bucket(832, 1248, 9, 0.015), Bucket(1248, 832, 9, 0.015),
+    Bucket(256, 256, 192, 0.26), Bucket(256, 384, 128, 0.13), Bucket(384, 256, 128, 0.13),
+    Bucket(64, 640, 256, 0.02, 0.1, 3), Bucket(640, 64, 256, 0.02, 0.1, 3),
+    Bucket(96, 768, 160, 0.02, 0.1, 3), Bucket(768, 96, 160, 0.02, 0.1, 3),
+    Bucket(64, 1024, 192, 0.02, 0.1, 3), Bucket(1024, 64, 192, 0.02, 0.1, 3),
+    Bucket(64, 1248, 160, 0.02, 0.1, 3), Bucket(1248, 64, 160, 0.02, 0.1, 3),
+    Bucket(512, 512, 48, 0.14, 0.0, 1.3), Bucket(416, 608, 48, 0.05, 0.0, 1.3),
+    Bucket(608, 416, 48, 0.05, 0.0, 1.3),
+    Bucket(768, 768, 20, 0.03, 0.3, 2), Bucket(640, 896, 20, 0.02, 0.3, 2),
+    Bucket(896, 640, 20, 0.02, 0.3, 2),
+    Bucket(1024, 1024, 10, 0.03, 0.3, 2), Bucket(832, 1248, 10, 0.02, 0.3, 2),
+    Bucket(1248, 832, 10, 0.02, 0.3, 2),
 )  # fmt: skip
 """Sides are multiples of 32: on an odd count of tokens the middle, from which positions are counted, lies
 elsewhere, so that a mirrored position cannot be told from the position alone. The strips teach far positions
 at little cost."""
-TOY_BUCKETS = (Bucket(64, 64, 256, 0.5), Bucket(64, 96, 256, 0.5))
+TOY_BUCKETS = (Bucket(64, 64, 192, 0.5), Bucket(64, 96, 192, 0.5, 0.0, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +71,7 @@ class Batch:
     reference: Tensor
     target: Tensor
     pixels: Tensor
-    """`(B, 3, H, W)`, bytes."""
+    """`(decoded, 3, H, W)`, bytes: of the first few of the batch."""
     text: Tensor
 
 
@@ -93,17 +105,24 @@ class Pool:
     """Encoded pairs of one bucket."""
 
     def __init__(
-        self, bucket: Bucket, batch: int, coder: LatentCoder, bank: PictureBank, conditions: Conditions
+        self,
+        bucket: Bucket,
+        counts: tuple[int, int],
+        coder: LatentCoder,
+        bank: PictureBank,
+        conditions: Conditions,
     ) -> None:
-        self.bucket, self._batch, self._coder, self._bank, self._conditions = (
-            bucket,
-            batch,
-            coder,
-            bank,
-            conditions,
-        )
+        """Make room for the pairs; `counts` are a batch and how many of it are decoded."""
+        self.bucket, (batch, self._decoded) = bucket, counts
+        self._batch = batch
+        self._coder, self._bank, self._conditions = coder, bank, conditions
         self._new = max(1, batch // _REUSE)
-        self._places = max(batch, 8 * self._new)
+        self._often = min(1.0, batch / (_REUSE * self._new))
+        self._places = self._new * max(_AT_FIRST, -(-2 * batch // self._new))
+        self._weights = [
+            weight * (bucket.placed if any(step.name in _PLACED for step in each.steps) else 1.0)
+            for each, weight in zip(conditions.instructions, conditions.weights, strict=True)
+        ]
         device = coder.mean.device
         height, width = bucket.height, bucket.width
         count = height * width // 256
@@ -116,30 +135,33 @@ class Pool:
     @torch.no_grad()
     def _refresh(self, rng: random.Random) -> None:
         pictures = self._bank.crops(self._new, self.bucket.height, self.bucket.width)
-        asked = rng.choices(range(len(self._conditions.instructions)), self._conditions.weights, k=_TARGETS)
+        asked = rng.choices(range(len(self._weights)), self._weights, k=_TARGETS)
         wanted = [self._conditions.instructions[each].apply(pictures) for each in asked]
         tokens = self._coder.encode(torch.cat([pictures, *wanted])).to(self._coder.type)
         tokens = tokens.unflatten(0, (_TARGETS + 1, self._new))
-        places = torch.arange(self._next, self._next + self._new, device=pictures.device) % self._places
+        start = self._next % self._places
+        places = slice(start, start + self._new)
         self._next += self._new
         self._reference[places] = tokens[0]
         self._target[places] = tokens[1:].transpose(0, 1)
         self._pixels[places] = (torch.stack(wanted, 1) * 255).round().to(torch.uint8)
-        self._asked[places] = torch.tensor(asked, device=pictures.device).expand(self._new, -1)
+        for column, each in enumerate(asked):
+            self._asked[places, column].fill_(each)
 
-    def draw(self, rng: random.Random) -> Batch:
-        """Return a batch, after putting new pairs in: many at first, a few later."""
-        for _ in range(1 if self._next >= self._places else 4):
+    def renew(self, rng: random.Random) -> None:
+        """Put new pairs in: many at first, a few later."""
+        new = _AT_FIRST if self._next == 0 else 2 if self._next < self._places else rng.random() < self._often
+        for _ in range(new):
             self._refresh(rng)
-        length = self._conditions.draw_length(rng)
+
+    def draw(self, length: Length) -> Batch:
+        """Return a batch of what is there, with prompts of one length."""
         asked = self._asked.flatten()
-        fits = (asked >= 0) & self._conditions.fits(asked.clamp_min(0), length)
-        # Where nothing fits, anything is drawn, with its shortest prompt cut off.
-        chosen = torch.multinomial(fits.float() + 1e-9, self._batch, replacement=True)
-        text = self._conditions.encode(asked[chosen], length, rng)
+        fits = (asked >= 0) & (length.count[asked.clamp_min(0)] > 0)
+        chosen = drawn(fits.float().cumsum(0), self._batch)
         return Batch(
             self._reference[chosen // _TARGETS],
             self._target.flatten(0, 1)[chosen],
-            self._pixels.flatten(0, 1)[chosen],
-            text.to(self._coder.type),
+            self._pixels.flatten(0, 1)[chosen[: self._decoded]],
+            length.draw(asked[chosen]).to(self._coder.type),
         )

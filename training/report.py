@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+SHIFT, TINT = "farthest shift, px", "tint of unchanged, 1/255"
+"""What is measured besides PSNR: against the exact result in pixels, and where nothing was asked for."""
 _TILE_PX = 160
 _ACROSS = 8
 
@@ -24,8 +26,9 @@ def page(results: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """Return Markdown: for each model a table of instructions by sizes, in dB, and the means."""
     parts: list[str] = []
     for label, by_size in results.items():
-        sizes = [size for size in by_size if size != "graded"]
-        names = [name for name in ("vae", *NAMES) if any(name in by_size[size] for size in sizes)]
+        sizes = [size for size in by_size if size not in {"graded", "seconds"}]
+        rows = ("vae", *NAMES, SHIFT, TINT)
+        names = [name for name in rows if any(name in by_size[size] for size in sizes)]
         lines = [f"### {label}", "", "| dB | " + " | ".join(sizes) + " |", "|---" * (len(sizes) + 1) + "|"]
         for name in names:
             cells = (f"{by_size[size][name]:.1f}" if name in by_size[size] else "" for size in sizes)
@@ -38,6 +41,9 @@ def page(results: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
         if "graded" in by_size:
             lines += ["", "Strengths and pairs at 512×512: "]
             lines.append(" · ".join(f"{prompt} {value:.1f}" for prompt, value in by_size["graded"].items()))
+        if "seconds" in by_size:
+            lines += ["", "Seconds on two cores, four steps: "]
+            lines.append(" · ".join(f"{what} {value:.2f}" for what, value in by_size["seconds"].items()))
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
 

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from torch import Tensor, nn
@@ -69,7 +69,10 @@ class Run:
         )
         for optimiser, rate in self.optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = rate * factor
+                if isinstance(group["lr"], torch.Tensor):
+                    group["lr"].fill_(rate * factor)
+                else:
+                    group["lr"] = rate * factor
         self.step += 1
 
     def due(self, every_s: float) -> bool:
@@ -119,6 +122,50 @@ class Average:
         torch._foreach_lerp_(kept, [now[name] for name in names], 1 - decay)  # pyright: ignore[reportPrivateUsage]
 
 
+class Snapshot:
+    """The weights of networks at a step where all was well, to go back to from one where it was not."""
+
+    def __init__(self, networks: list[nn.Module]) -> None:
+        self._networks = networks
+        self._kept: list[list[dict[str, Tensor]]] = []
+
+    def take(self, averages: Iterable[Average]) -> None:
+        """Keep the weights of the moment, and averages."""
+        every = ([each.state_dict() for each in self._networks], [each.weights for each in averages])
+        self._kept = [
+            [{name: value.detach().clone() for name, value in part.items()} for part in parts]
+            for parts in every
+        ]
+
+    @torch.no_grad()
+    def put_back(self, averages: Iterable[Average]) -> None:
+        """Set weights and averages to what was kept last; before the first time, leave them."""
+        if not self._kept:
+            return
+        for network, weights in zip(self._networks, self._kept[0], strict=True):
+            network.load_state_dict(weights)
+        for average, weights in zip(averages, self._kept[1], strict=True):
+            average.weights = {name: value.clone() for name, value in weights.items()}
+
+
+@torch.no_grad()
+def forget(optimiser: torch.optim.Optimizer) -> None:
+    """Let an optimiser begin anew: its momenta may no longer be numbers."""
+    for state in optimiser.state.values():
+        for value in state.values():
+            if isinstance(value, torch.Tensor):
+                value.zero_()
+
+
+def put_rates_on_device(optimisers: list[tuple[torch.optim.Optimizer, float]], device: str) -> None:
+    """Make the learning rates tensors, which recorded steps read anew at every replay."""
+    for optimiser, rate in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = torch.tensor(rate, device=device)
+            if "capturable" in group:
+                group["capturable"] = True
+
+
 def split(
     network: nn.Module, is_matrix: Callable[[str, nn.Parameter], bool]
 ) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
@@ -131,12 +178,17 @@ def split(
     return matrices, rest
 
 
-def log_error(found: Tensor, wanted: Tensor) -> Tensor:
-    """Return the mean over a batch of the logarithm of each picture's squared error.
+def log_error(found: Tensor, wanted: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return the mean over a batch of the logarithm of each picture's squared error, of pixels by weight.
 
-    Its least value is the greatest mean PSNR: 1 less is 4.3 dB more.
+    Its least value is the greatest mean PSNR: 1 less is 4.3 dB more. Beyond 40 dB little is gained.
     """
-    return ((found - wanted).square().mean((1, 2, 3)) + 1e-5).log().mean()
+    squared = (found - wanted).square().mean(1)
+    if weights is None:
+        error = squared.mean((1, 2))
+    else:
+        error = (squared * weights[:, 0]).sum((1, 2)) / weights[:, 0].sum((1, 2))
+    return (error + 1e-4).log().mean()
 
 
 def psnr_db(found: Tensor, wanted: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _BATCH = 512
 _SMOOTHING = 0.05
 _TOLD = 20
-_SPACES = 0.15
+_SPACES = 0.3
 """How often a prompt ends in spaces: the transformer's batches are filled up with them."""
 _HEADS = (len(NAMES), len(Strength), len(NAMES), len(Strength))
 
@@ -38,7 +38,7 @@ def _draw_many(seed: int, count: int) -> list[tuple[str, tuple[int, int, int, in
     for _ in range(count):
         text, instruction = wordings.draw(rng)
         if rng.random() < _SPACES:
-            text = wordings.cut(text + " " * rng.randint(1, 24))
+            text = wordings.cut(text + " " * rng.randint(1, 12))
         drawn.append((text, instruction.labels()))
     return drawn
 

@@ -8,6 +8,7 @@ clean part is spoilt, or is what the model itself has made, and much of the time
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,7 +20,20 @@ from training.conditions import Conditions
 from training.instructions import Step
 from training.muon import Muon
 from training.pools import BUCKETS, TOY_BUCKETS, Batch, Bucket, LatentCoder, Pool
-from training.runs import Average, Budget, Run, log_error, psnr_db, split, tell, write_weights
+from training.replay import Recorder
+from training.runs import (
+    Average,
+    Budget,
+    Run,
+    Snapshot,
+    forget,
+    log_error,
+    psnr_db,
+    put_rates_on_device,
+    split,
+    tell,
+    write_weights,
+)
 from training.train_vae import optimisers as vae_optimisers
 from training.transformer import Transformer, unpack
 from training.vae import compile_kernels
@@ -27,15 +41,19 @@ from training.vae import compile_kernels
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from training.conditions import Length
     from training.workplace import Workplace
 
 _RATE, _REST_RATE, _DECODER_RATE = 6e-3, 1e-3, 1e-3
-_PIXELS_FROM = 0.4
-_PIXEL_WEIGHT = 0.05
-_PIXEL_AREA = 26 * 256 * 256
-"""As many pixels are decoded in a step."""
+_PIXELS_FROM = 0.5
+_PIXEL_WEIGHT = 0.08
+_DECODED, _WINDOW_PX, _MARGIN = 24, 256, 2
+"""So many windows are decoded in a step: always of one size, since each new one costs seconds. What lies
+within the margin, in latents, of a side that is not the picture's is not looked at."""
 _ROLL_OUT = 0.3
-_SAVE_EVERY_S = 200
+_ALL_NOISE = 0.4
+_SEEN_EVERY = 100
+_SAVE_EVERY_S = 100
 _PROBE_PX = 256
 _PROBES = {
     "black-and-white": "make it black and white",
@@ -60,6 +78,8 @@ def train(place: Workplace, budget: Budget) -> None:
     """Train, and write the averaged weights of transformer and VAE."""
     torch.manual_seed(1)
     torch.set_float32_matmul_precision("high")
+    # It would plan anew, at some 0.1 s, for each of the many lengths.
+    torch.backends.cuda.enable_cudnn_sdp(enabled=False)
     training = _Training(place, budget)
     run, saved_s = training.run, training.run.elapsed_s
     while run.fraction < 1 and not run.paused:
@@ -67,6 +87,7 @@ def train(place: Workplace, budget: Budget) -> None:
         if run.elapsed_s - saved_s > _SAVE_EVERY_S:
             saved_s = run.elapsed_s
             training.save()
+            training.write(place)
             training.probe()
     training.save()
     training.write(place)
@@ -102,22 +123,47 @@ class _Training:
             self._decoder.load_state_dict(kept["decoder"])
             self._average.weights, self._decoder_average.weights = kept["average"], kept["decoder_average"]
         buckets = BUCKETS if place.size.batch == 1 else TOY_BUCKETS
+        decoded = place.batch(_DECODED)
         self._pools = [
-            Pool(each, place.batch(each.batch), self._coder, self._bank, self._conditions) for each in buckets
+            Pool(each, (place.batch(each.batch), decoded), self._coder, self._bank, self._conditions)
+            for each in buckets
         ]
-        self._shares = [each.share for each in buckets]
-        self._pixel_area = round(_PIXEL_AREA * place.size.batch)
+        self._window = _WINDOW_PX if place.size.batch == 1 else 64
         self._rng = random.Random(self.run.step)
+        self._safe = Snapshot([self._model, self._decoder])
+        self._loss = torch.zeros((), device=device)
+        self._recorder = Recorder(device, recording=place.compiled)
+        if device == "cuda":
+            put_rates_on_device(both, device)
         tell(f"transformer: {len(self._conditions.instructions)} instructions; {self._bank.summary}")
 
     def step(self) -> None:
         """Take one step."""
         run, rng = self.run, self._rng
         run.begin_step()
-        pool = rng.choices(self._pools, self._shares)[0]
-        batch, bucket = pool.draw(rng), pool.bucket
-        on_pixels = run.fraction >= _PIXELS_FROM
+        begun = [pool for pool in self._pools if run.fraction >= pool.bucket.begins]
+        pool = rng.choices(begun, [each.bucket.share for each in begun])[0]
+        bucket, length = pool.bucket, self._conditions.draw_length(rng)
+        windowed = min(bucket.height, bucket.width) >= self._window
+        on_pixels = windowed and run.fraction >= _PIXELS_FROM
         rolled = on_pixels and rng.random() < _ROLL_OUT
+        pool.renew(rng)
+        name = (bucket, length.states.shape[1], on_pixels, rolled)
+        self._recorder.run(name, partial(self._learn, pool, length, on_pixels=on_pixels, rolled=rolled))
+        self._average.update(self._model, run.step)
+        if on_pixels:
+            self._decoder_average.update(self._decoder, run.step)
+        if run.step % _SEEN_EVERY == 0:
+            self._keep_finite()
+        if run.due(20):
+            size = f"{bucket.width}×{bucket.height}, {len(self._recorder)} recordings"
+            tell(f"transformer {run.step} {run.elapsed_s:.0f}s {size} loss {self._loss.item():.4f}")
+
+    def _learn(self, pool: Pool, length: Length, *, on_pixels: bool, rolled: bool) -> None:
+        """Change the weights once: what `Recorder` records."""
+        batch, bucket = pool.draw(length), pool.bucket
+        self._model.zero_grad(set_to_none=True)
+        self._decoder.zero_grad(set_to_none=True)
         clean, loss = _latent_loss(self._model, batch, self._coder, bucket.width // 16, rolled=rolled)
         if on_pixels:
             loss = loss + _PIXEL_WEIGHT * self._pixel_error(clean, batch, bucket)
@@ -125,25 +171,40 @@ class _Training:
         nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
         for optimiser, _ in self._of_model:
             optimiser.step()
-        self._average.update(self._model, run.step)
         if on_pixels:
             nn.utils.clip_grad_norm_(self._decoder.parameters(), 1.0)
             for optimiser, _ in self._of_decoder:
                 optimiser.step()
-            self._decoder_average.update(self._decoder, run.step)
-            self._decoder.zero_grad(set_to_none=True)
-        self._model.zero_grad(set_to_none=True)
-        if run.step % 100 == 0 and not torch.isfinite(loss):
-            tell(f"transformer {run.step}: not finite, back to the average")
-            self._model.load_state_dict(self._average.weights)
-        if run.due(30):
-            size = f"{bucket.width}×{bucket.height}"
-            tell(f"transformer {run.step} {run.elapsed_s:.0f}s {size} loss {loss.item():.4f}")
+        self._loss.copy_(loss.detach())
+
+    def _keep_finite(self) -> None:
+        averages = (self._average, self._decoder_average)
+        if bool(torch.isfinite(self._loss)):
+            self._safe.take(averages)
+            return
+        tell(f"transformer {self.run.step}: not finite, back to the last weights that were")
+        self._safe.put_back(averages)
+        for optimiser, _ in self.run.optimisers:
+            forget(optimiser)
 
     def _pixel_error(self, clean: Tensor, batch: Batch, bucket: Bucket) -> Tensor:
-        count = max(1, min(len(clean), self._pixel_area // (bucket.height * bucket.width)))
-        found = self._coder.decode(unpack(clean[:count], bucket.height // 8, bucket.width // 8))
-        return log_error(found, batch.pixels[:count].float() / 255)
+        """Return the error of one window of each of the first few pictures."""
+        latents = unpack(clean[: len(batch.pixels)], bucket.height // 8, bucket.width // 8)
+        count, device = len(latents), latents.device
+        side, window = self._window // 8, self._window
+        rows, row_weights = _window(bucket.height // 8, side, count, device)
+        columns, column_weights = _window(bucket.width // 8, side, count, device)
+        which = torch.arange(count, device=device)[:, None, None]
+        # Channels last: the indexed axes come first.
+        chosen = latents.movedim(1, -1)[which, rows[:, :, None], columns[:, None]].movedim(-1, 1)
+        found = self._coder.decode(chosen)
+        pixel = torch.arange(8, device=device)
+        rows, columns = ((each[..., None] * 8 + pixel).reshape(count, window) for each in (rows, columns))
+        wanted = batch.pixels.movedim(1, -1)[which, rows[:, :, None], columns[:, None]].movedim(-1, 1)
+        weights = row_weights[:, None, :, None] * column_weights[:, None, None]
+        return log_error(
+            found, wanted.float() / 255, weights.repeat_interleave(8, -1).repeat_interleave(8, -2)
+        )
 
     def save(self) -> None:
         """Write the checkpoint to go on from."""
@@ -183,6 +244,18 @@ class _Training:
         tell(f"transformer, on training pictures: {found}")
 
 
+def _window(side: int, window: int, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Draw windows along a side, often at an end: the latents in them `(count, window)`, and their weights.
+
+    The weights are 0 within the margin of an end that is not the picture's, and else 1.
+    """
+    room = side - window
+    start = (torch.rand(count, 1, device=device) * (room + 2 * _MARGIN) - _MARGIN).long().clamp(0, room)
+    within = torch.arange(window, device=device).expand(count, -1)
+    seen = ((start == 0) | (within >= _MARGIN)) & ((start == room) | (within < window - _MARGIN))
+    return start + within, seen.float()
+
+
 def _is_matrix(name: str, parameter: nn.Parameter) -> bool:
     return parameter.ndim == 2 and "transformer_blocks" in name and "_mod." not in name
 
@@ -201,7 +274,7 @@ def _latent_loss(
     target, count, device = batch.target.float(), len(batch.target), batch.target.device
     noise = torch.randn_like(target)
     kind, draw = torch.rand(count, device=device), torch.rand(count, device=device)
-    sigma = torch.where(kind < 0.35, torch.ones_like(draw), 0.03 + 0.97 * draw)
+    sigma = torch.where(kind < _ALL_NOISE, torch.ones_like(draw), 0.03 + 0.97 * draw)
     with torch.no_grad():
         if rolled:
             ones = torch.ones(count, device=device)

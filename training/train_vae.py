@@ -37,7 +37,8 @@ def optimisers(
 ) -> list[tuple[torch.optim.Optimizer, float]]:
     """Return Muon for a VAE's larger kernels and AdamW for the rest of what is trained."""
     matrices, rest = split(network, _matrix)
-    adam = torch.optim.AdamW(rest, lr=rest_rate, betas=(0.9, 0.99), weight_decay=0)
+    fused = rest[0].is_cuda
+    adam = torch.optim.AdamW(rest, lr=rest_rate, betas=(0.9, 0.99), weight_decay=0, fused=fused)
     return [(Muon(matrices, rate), rate), (adam, rest_rate)]
 
 

@@ -96,6 +96,12 @@ def _linear(layer: nn.Module, x: Tensor) -> Tensor:
     return functional.linear(x, weight.to(x.dtype), bias.to(x.dtype))  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
+def _three(layers: tuple[Any, Any, Any], x: Tensor) -> list[Tensor]:
+    """Return what three layers make of the same input, in one product."""
+    weight, bias = (torch.cat([getattr(each, part) for each in layers]) for part in ("weight", "bias"))
+    return list(functional.linear(x, weight.to(x.dtype), bias.to(x.dtype)).chunk(3, -1))
+
+
 def _norm(x: Tensor) -> Tensor:
     return functional.layer_norm(x.float(), x.shape[-1:], eps=_EPSILON)
 
@@ -174,9 +180,11 @@ class Block(nn.Module):
             both = torch.cat([_rms(of_y, y_norm.weight), _rms(of_x, x_norm.weight)], 1)
             return _turn(both, cos, sin).to(image.dtype)
 
-        query = normed(_linear(a.add_q_proj, y), a.norm_added_q, _linear(a.to_q, x), a.norm_q)
-        key = normed(_linear(a.add_k_proj, y), a.norm_added_k, _linear(a.to_k, x), a.norm_k)
-        value = heads(_linear(a.add_v_proj, y), _linear(a.to_v, x))
+        query_y, key_y, value_y = _three((a.add_q_proj, a.add_k_proj, a.add_v_proj), y)
+        query_x, key_x, value_x = _three((a.to_q, a.to_k, a.to_v), x)
+        query = normed(query_y, a.norm_added_q, query_x, a.norm_q)
+        key = normed(key_y, a.norm_added_k, key_x, a.norm_k)
+        value = heads(value_y, value_x)
         attended = functional.scaled_dot_product_attention(
             query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
         )

@@ -11,15 +11,17 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from training.instructions import NAMES, Instruction, Step, Strength, draw_pair
+from training.keyboard import chinese_typing, lists, typing
 from training.operations import OPERATIONS
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
+_TWICE = 0.05
 MAX_BYTES = 120
 """Longer prompts are cut: what one such prompt costs in time, all of its batch does."""
 _HERE = Path(__file__).parent
@@ -49,10 +51,6 @@ _JOINS = (
     "{} and {}", "{} and {}", "{} and then {}", "{}, then {}", "{} then {}", "{}, and {}", "{}, {}",
     "first {}, then {}", "{} plus {}", "{} + {}", "{} with {}", "{} and also {}", "{}. {}", "{} & {}",
 )  # fmt: skip
-_CHINESE_JOINS = ("{}并{}", "{}，然后{}", "先{}再{}", "{}和{}", "{}，{}", "{}并且{}", "{}再{}", "{}，再{}")
-_CHINESE_PICTURES = ("图片", "照片", "这张图", "这张照片", "图像", "它", "画面", "这幅图", "我的照片")
-_CHINESE_OPENINGS = ("请", "帮我", "请帮我", "麻烦", "能不能", "我想")
-_CHINESE_CLOSINGS = ("", "", "", "。", "！", "吧", "，谢谢", "一下")
 _NO_ARTICLE = ("more", "less", "higher", "lower", "stronger", "black bars", "bars")
 
 
@@ -76,12 +74,6 @@ def words() -> dict[str, Words]:
     }
 
 
-@cache
-def unknown() -> dict[str, Any]:
-    """Return the lists of what is not to be acted on, and of what surrounds a wish."""
-    return tomllib.loads((_HERE / "unknown.toml").read_text("utf-8"))
-
-
 def draw(rng: random.Random) -> tuple[str, Instruction]:
     """Draw a prompt and what it means: mostly one step, a fifth nothing, a fifth two steps."""
     kind = rng.random()
@@ -91,7 +83,15 @@ def draw(rng: random.Random) -> tuple[str, Instruction]:
         instruction = draw_pair(rng)
     else:
         instruction = Instruction((draw_step(rng),))
+        if rng.random() < _TWICE:
+            return _said_twice(instruction, rng), instruction
     return write(instruction, rng), instruction
+
+
+def _said_twice(instruction: Instruction, rng: random.Random) -> str:
+    """Return two wordings of the same wish: who asks twice does not want it done twice."""
+    first, second = (write(instruction, rng).rstrip(" .!") for _ in range(2))
+    return cut(rng.choice(("{}, {}", "{}. {}", "{} - {}", "{}，{}", "{} {}")).format(first, second))
 
 
 def draw_step(rng: random.Random) -> Step:
@@ -110,17 +110,31 @@ def settled(instruction: Instruction) -> Instruction:
 
 def write(instruction: Instruction, rng: random.Random) -> str:
     """Return a prompt that asks for an instruction."""
-    chinese = rng.random() < 0.28
+    chinese = rng.random() < 0.4
     if instruction.steps[0].name == NAMES[0]:
-        text = rng.choice(unknown()["chinese"]) if chinese else _unknown(rng)
+        text = _chinese_unknown(rng) if chinese else _unknown(rng)
     elif chinese:
         parts = [_chinese(step, rng) for step in instruction.steps]
-        text = parts[0] if len(parts) == 1 else rng.choice(_CHINESE_JOINS).format(*parts)
+        text = parts[0] if len(parts) == 1 else rng.choice(lists()["chinese_joins"]).format(*parts)
     else:
         parts = [_english(step, rng) for step in instruction.steps]
         text = parts[0] if len(parts) == 1 else rng.choice(_JOINS).format(*parts)
-    text = _chinese_typing(text, rng) if chinese else _typing(text, rng)
-    return cut(text)
+    if _plain(text) in _examined():
+        return write(instruction, rng)
+    typed = chinese_typing(text, rng) if chinese else typing(text, rng)
+    return write(instruction, rng) if _plain(typed) in _examined() else cut(typed)
+
+
+def _plain(text: str) -> str:
+    return text.lower().strip(" .!?。！")
+
+
+@cache
+def _examined() -> frozenset[str]:
+    """Return what must never be trained on, whatever the grammar puts together."""
+    return frozenset(
+        _plain(prompt) for chinese in (False, True) for prompt, _ in examination(chinese=chinese)
+    )
 
 
 def cut(text: str) -> str:
@@ -132,7 +146,12 @@ def _english(step: Step, rng: random.Random) -> str:
     own = words()[step.name]
     named = rng.random() < 0.35
     if step.strength is Strength.PLAIN:
-        return _name(rng.choice(own.names), "", rng) if named else _picture(rng.choice(own.phrases), rng)
+        if named:
+            return _name(rng.choice(own.names), "", rng)
+        phrase = rng.choice(own.phrases)
+        if phrase.startswith("make {it} ") and rng.random() < 0.35:
+            phrase = phrase.replace("make {it} ", rng.choice(lists()["wishes"]), 1)
+        return _picture(phrase, rng)
     if named:
         return _name(rng.choice(own.names), rng.choice(_ADJECTIVES[step.strength]) + " ", rng)
     adverb, phrase = rng.choice(_ADVERBS[step.strength]), rng.choice(own.phrases)
@@ -146,36 +165,31 @@ def _english(step: Step, rng: random.Random) -> str:
 
 def _name(name: str, adjective: str, rng: random.Random) -> str:
     article = "" if name.startswith(_NO_ARTICLE) else rng.choice(("a ", "a ", "a ", "the ", "some ", ""))
-    frame = rng.choice(unknown()["frames"]).replace("{a} ", article).replace("{x}", adjective + name)
+    frame = rng.choice(lists()["frames"]).replace("{a} ", article).replace("{x}", adjective + name)
     return _picture(frame, rng)
 
 
 def _chinese(step: Step, rng: random.Random) -> str:
-    phrase = rng.choice(words()[step.name].chinese).replace("{它}", rng.choice(_CHINESE_PICTURES))
+    phrase = rng.choice(words()[step.name].chinese).replace("{它}", rng.choice(lists()["chinese_pictures"]))
     if step.strength is not Strength.PLAIN:
         return rng.choice(_CHINESE_DEGREES[step.strength]).format(phrase)
-    if rng.random() < 0.25:
-        lead = rng.choice(
-            ("把{}变成", "将{}做成", "给{}加", "让{}", "把{}", "使{}", "我要", "做成", "加上", "变成", "改成")
-        )
-        return lead.format(rng.choice(_CHINESE_PICTURES)) + phrase
-    if rng.random() < 0.2:
-        return phrase + rng.choice(("效果", "的效果", "滤镜", "的感觉", "处理", "风格"))
-    return phrase
+    if rng.random() < 0.4:
+        phrase = rng.choice(lists()["chinese_leads"]).format(rng.choice(lists()["chinese_pictures"])) + phrase
+    return phrase + rng.choice(lists()["chinese_ends"]) if rng.random() < 0.3 else phrase
 
 
 def _picture(text: str, rng: random.Random) -> str:
-    return text.replace("{it}", "it" if rng.random() < 0.4 else rng.choice(unknown()["pictures"]))
+    return text.replace("{it}", "it" if rng.random() < 0.4 else rng.choice(lists()["pictures"]))
 
 
 def _unknown(rng: random.Random) -> str:
-    lists, kind = unknown(), rng.random()
+    known, kind = lists(), rng.random()
     if kind < 0.3:
-        text = rng.choice(lists["unchanged"])
+        text = rng.choice(known["unchanged"])
     elif kind < 0.72:
-        text = rng.choice(lists["templates"])
+        text = rng.choice(known["templates"])
         for hole, filling in (("{o2}", "objects"), ("{o}", "objects"), ("{c}", "colours")):
-            text = text.replace(hole, rng.choice(lists[filling]))
+            text = text.replace(hole, rng.choice(known[filling]))
     elif kind < 0.92:
         line = rng.choice(_prose()).split()
         count = rng.randint(1, min(10, len(line)))
@@ -186,6 +200,20 @@ def _unknown(rng: random.Random) -> str:
     else:
         text = ""
     return _picture(text, rng)
+
+
+def _chinese_unknown(rng: random.Random) -> str:
+    known = lists()
+    if rng.random() < 0.4:
+        return rng.choice(known["chinese"])
+    text = rng.choice(known["chinese_templates"])
+    for hole, filling in (
+        ("{o2}", "chinese_objects"),
+        ("{o}", "chinese_objects"),
+        ("{c}", "chinese_colours"),
+    ):
+        text = text.replace(hole, rng.choice(known[filling]))
+    return text
 
 
 @cache
@@ -222,51 +250,10 @@ def _prose() -> list[str]:
     return sorted({line.strip() for line in lines if not (set(line.lower().split()) & (said - common))})
 
 
-def _typing(text: str, rng: random.Random) -> str:
-    """Add politeness, slips, capitals and full stops as people do."""
-    if not text:
-        return text
-    lists = unknown()
-    if rng.random() < 0.2:
-        text = rng.choice(lists["openings"]) + text
-    if rng.random() < 0.12:
-        text = text + rng.choice(lists["closings"])
-    if rng.random() < 0.12:
-        text = _slip(text, rng)
-    case = rng.random()
-    if case < 0.35:
-        text = text[:1].upper() + text[1:]
-    elif case < 0.43:
-        text = text.upper()
-    elif case < 0.5:
-        text = text.title()
-    return text + rng.choice(("", "", "", "", "", ".", ".", "!", " "))
-
-
-def _chinese_typing(text: str, rng: random.Random) -> str:
-    if rng.random() < 0.25:
-        text = rng.choice(_CHINESE_OPENINGS) + text
-    return text + rng.choice(_CHINESE_CLOSINGS)
-
-
-def _slip(text: str, rng: random.Random) -> str:
-    """Return the text with a letter missing, doubled, wrong, or changed with its neighbour."""
-    if len(text) < 6:
-        return text
-    at, kind = rng.randrange(1, len(text) - 1), rng.random()
-    if kind < 0.3:
-        return text[:at] + text[at + 1 :]
-    if kind < 0.6:
-        return text[: at - 1] + text[at] + text[at - 1] + text[at + 1 :]
-    if kind < 0.8:
-        return text[:at] + text[at] + text[at:]
-    return text[:at] + rng.choice("abcdefghijklmnopqrstuvwxyz") + text[at + 1 :]
-
-
 def examination(*, chinese: bool) -> Iterator[tuple[str, str]]:
     """Yield every held-out prompt of a language with the name of its operation."""
     key = "chinese_held_out" if chinese else "held_out"
-    for prompt in unknown()[key]:
+    for prompt in lists()[key]:
         yield prompt, NAMES[0]
     for name, own in words().items():
         for prompt in own.chinese_held_out if chinese else own.held_out:

@@ -136,7 +136,12 @@ _STARTER = ModelSpec(
         "add a vignette",
         "pixelate it",
     ),
-)
+    understands=(
+        "unchanged", "black and white", "sepia", "negative", "warmer", "cooler", "brighter", "darker",
+        "more contrast", "desaturate", "more saturated", "blur", "mirror", "upside down", "posterize",
+        "vignette", "night", "sunset", "red tint", "green tint", "blue tint", "pixelate", "pencil sketch",
+    ),
+)  # fmt: skip
 
 CATALOGUE: tuple[ModelSpec, ...] = (_LOCAL, *CLOUD_MODELS, _STARTER)
 """Every model, in the order in which they are shown."""

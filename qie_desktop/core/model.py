@@ -168,6 +168,8 @@ class ModelSpec:
     cloud: CloudSpec | None = None
     local: LocalSpec | None = None
     examples: tuple[str, ...] = ()
+    understands: tuple[str, ...] = ()
+    """All that a model can be asked for, in words that it knows; empty where it takes any instruction."""
 
     def parameter(self, name: str) -> ParameterSpec | None:
         """Return the parameter of this name, if the model has it."""

@@ -2,8 +2,10 @@
 
 import random
 
+from qie_desktop.core.catalogue import find_model
 from training import wordings
 from training.instructions import NAMES, Instruction, Step, Strength
+from training.operations import FIRST
 
 
 def test_every_operation_has_words_in_both_languages():
@@ -48,4 +50,28 @@ def test_a_strength_is_said():
             & {wordings.write(plain, rng).lower() for _ in range(100)}
         )
         < 5
+    )
+
+
+def test_whatever_the_grammar_puts_together_is_never_what_is_examined():
+    rng = random.Random(7)
+    examined = {
+        prompt.lower().strip(" .!?。\uff01")
+        for chinese in (False, True)
+        for prompt, _ in wordings.examination(chinese=chinese)
+    }
+    night = Instruction((Step("night"),))
+
+    drawn = [wordings.write(night, rng) for _ in range(6000)] + [wordings.draw(rng)[0] for _ in range(6000)]
+
+    assert not examined & {prompt.lower().strip(" .!?。\uff01") for prompt in drawn}
+
+
+def test_what_the_app_says_that_the_starter_understands_is_what_its_weights_were_taught():
+    said = find_model("starter").understands
+
+    assert len(said) == len(FIRST)
+    assert said[0] in wordings.lists()["unchanged"]
+    assert all(
+        wording in wordings.words()[name].phrases for wording, name in zip(said[1:], FIRST[1:], strict=True)
     )

@@ -1,0 +1,97 @@
+"""What makes training quick must not change what is learnt."""
+
+import pytest
+import torch
+
+from training.bank import drawn
+from training.muon import Muon
+from training.replay import Recorder
+from training.runs import Average, Snapshot, forget, log_error, put_rates_on_device
+
+
+def test_without_a_recording_a_function_runs_each_time():
+    ran = []
+    recorder = Recorder("cpu", recording=True)
+
+    for _ in range(3):
+        recorder.run("step", lambda: ran.append(1))
+
+    assert len(ran) == 3
+    assert len(recorder) == 0
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="recordings are CUDA graphs")
+def test_a_recording_learns_what_the_function_does():
+    def learn(*, recording):
+        torch.manual_seed(0)
+        weight = torch.nn.Parameter(torch.ones(8, 8, device="cuda"))
+        optimiser = torch.optim.AdamW([weight], lr=0.01, fused=True)
+        put_rates_on_device([(optimiser, 0.01)], "cuda")
+        recorder, pictures = Recorder("cuda", recording=recording), torch.zeros(8, device="cuda")
+
+        def step():
+            optimiser.zero_grad()
+            (weight @ pictures).square().sum().backward()
+            optimiser.step()
+
+        for index in range(5):
+            pictures.fill_(index + 1)
+            recorder.run("step", step)
+        return weight.detach()
+
+    assert torch.allclose(learn(recording=True), learn(recording=False))
+
+
+def test_what_is_drawn_follows_the_weights():
+    torch.manual_seed(0)
+    weights = torch.tensor([0.0, 1.0, 0.0, 3.0, 0.0])
+
+    places = drawn(weights.cumsum(0), 4000)
+
+    shares = torch.bincount(places, minlength=5) / 4000
+    assert torch.allclose(shares, weights / 4, atol=0.03)
+    assert shares[[0, 2, 4]].sum() == 0
+
+
+def test_a_learning_rate_on_the_device_steps_as_a_number_does():
+    def after(rate):
+        weight = torch.nn.Parameter(torch.ones(4, 4))
+        weight.grad = torch.eye(4)
+        optimiser = Muon([weight], 0.1)
+        optimiser.param_groups[0]["lr"] = rate
+        optimiser.step()
+        return weight.detach()
+
+    assert torch.allclose(after(torch.tensor(0.05)), after(0.05))
+    assert not torch.allclose(after(0.05), torch.ones(4, 4))
+
+
+def test_weights_that_are_no_numbers_are_put_back():
+    network = torch.nn.Linear(2, 2)
+    average = Average(network)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=0.1)
+    network(torch.ones(1, 2)).sum().backward()
+    optimiser.step()
+    safe = Snapshot([network])
+    safe.take([average])
+    kept = network.weight.detach().clone()
+
+    network.weight.data.fill_(float("nan"))
+    average.weights["weight"].fill_(float("nan"))
+    optimiser.state[network.weight]["exp_avg"].fill_(float("nan"))
+    safe.put_back([average])
+    forget(optimiser)
+
+    assert torch.equal(network.weight, kept)
+    assert average.weights["weight"].isfinite().all()
+    assert optimiser.state[network.weight]["exp_avg"].abs().sum() == 0
+
+
+def test_what_has_no_weight_is_no_error():
+    wanted = torch.rand(2, 3, 8, 8)
+    found = wanted.clone()
+    found[..., :4] += 0.5
+    weights = torch.zeros(2, 1, 8, 8)
+    weights[..., 4:] = 1
+
+    assert log_error(found, wanted, weights) < log_error(found, wanted) - 5

@@ -1,0 +1,37 @@
+"""Whether a result lies where it should, in the colours it should have: what PSNR does not tell apart."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from training.operations import luminance
+
+_TINY = 1e-12
+
+
+def shift_px(found: Tensor, wanted: Tensor) -> Tensor:
+    """Return how far each picture `(B, 3, H, W)` is moved against the wanted one: `(B, 2)`, down and right.
+
+    By phase correlation of the luma under a Hann window, in whole pixels.
+    """
+    height, width = found.shape[-2:]
+    window = torch.hann_window(height)[:, None] * torch.hann_window(width)
+
+    def spectrum(pictures: Tensor) -> Tensor:
+        grey = luminance(pictures.float())[:, 0]
+        return torch.fft.fft2((grey - grey.mean((1, 2), keepdim=True)) * window.to(grey.device))
+
+    product = spectrum(found) * spectrum(wanted).conj()
+    peak = torch.fft.ifft2(product / (product.abs() + _TINY)).real.flatten(1).argmax(1)
+    down, right = peak // width, peak % width
+    down, right = (
+        torch.where(moved > side // 2, moved - side, moved)
+        for moved, side in ((down, height), (right, width))
+    )
+    return torch.stack([down, right], 1)
+
+
+def tint_255(found: Tensor, wanted: Tensor) -> Tensor:
+    """Return the largest difference of a channel's mean, in 1/255, of each picture `(B, 3, H, W)`."""
+    return (found.clamp(0, 1) - wanted.clamp(0, 1)).mean((2, 3)).abs().amax(1) * 255
