@@ -29,7 +29,7 @@ _SOON_THREADS = 2
 
 
 class _Lane:
-    """Work in the order in which it was asked for, and the threads for it, begun as it comes."""
+    """Work in the order in which it was asked for, and the threads for it."""
 
     def __init__(self, thread_count: int, name: str) -> None:
         self._thread_count = thread_count
@@ -43,11 +43,11 @@ class _Lane:
 
     def add_threads(self) -> None:
         """Begin a thread for each call that waits, and no more than the lane may have."""
-        for _ in range(min(self._work.qsize(), self._thread_count - len(self._threads))):
-            name = f"{self._name}-{len(self._threads) + 1}"
-            thread = threading.Thread(target=self._serve, name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        self._begin(min(self._work.qsize(), self._thread_count - len(self._threads)))
+
+    def add_all_threads(self) -> None:
+        """Begin all that the lane may have."""
+        self._begin(self._thread_count - len(self._threads))
 
     def end(self) -> None:
         """Drop what waits; each thread ends after what it does now."""
@@ -62,6 +62,13 @@ class _Lane:
         for thread in self._threads:
             thread.join(max(0.0, deadline_s - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
+
+    def _begin(self, count: int) -> None:
+        for _ in range(count):
+            name = f"{self._name}-{len(self._threads) + 1}"
+            thread = threading.Thread(target=self._serve, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def _serve(self) -> None:
         while (call := self._work.get()) is not None:
@@ -121,10 +128,14 @@ class BackgroundPool(QObject):
         self._held = True
 
     def release(self) -> None:
-        """Begin what was asked for meanwhile."""
+        """Begin what was asked for meanwhile, and all threads.
+
+        None begins later: the system makes no thread while it loads a library, and torch's take 30 ms, in
+        which the window would wait (measured).
+        """
         self._held = False
         for lane in (self._soon, self._lane):
-            lane.add_threads()
+            lane.add_all_threads()
 
     def shut_down(self, timeout_s: float = 0.0) -> bool:
         """Drop what waits, deliver nothing more, and return whether all threads have ended in time."""

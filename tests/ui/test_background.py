@@ -105,6 +105,20 @@ def test_held_pool_begins_when_it_is_released_and_in_order(qtbot: QtBot) -> None
     assert pool.shut_down(5)
 
 
+def test_no_thread_begins_after_a_held_pool_is_released(qtbot: QtBot) -> None:
+    # While a library is being loaded the system makes none, and whoever asks for one waits.
+    pool, receiver = BackgroundPool(3, name="released"), Receiver()
+    pool.hold()
+    pool.release()
+    begun = {thread for thread in threading.enumerate() if thread.name.startswith("released")}
+
+    pool.run(lambda: threading.current_thread() in begun, receiver.on_done)
+    pool.run(lambda: threading.current_thread() in begun, receiver.on_done, soon=True)
+
+    qtbot.waitUntil(lambda: receiver.results == [True, True])
+    assert pool.shut_down(5)
+
+
 def test_what_is_wanted_soon_does_not_wait_for_longer_work(qtbot: QtBot) -> None:
     pool, receiver, gate = BackgroundPool(1), Receiver(), threading.Event()
     pool.run(lambda: gate.wait(5), receiver.on_done)
