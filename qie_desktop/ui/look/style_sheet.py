@@ -22,6 +22,12 @@ QPlainTextEdit, QTextEdit {{
     background: {field}; border: 1px solid {border}; border-radius: {small}px; padding: {xs}px;
 }}
 QPlainTextEdit:focus, QTextEdit:focus {{ border-color: {accent}; }}
+QListWidget#licence_packages {{
+    background: {field}; border: 1px solid {border}; border-radius: {small}px; padding: {xs}px; outline: none;
+}}
+QListWidget#licence_packages:focus {{ border-color: {accent}; }}
+QListWidget#licence_packages::item {{ padding: 2px {xs}px; border-radius: {small}px; }}
+QListWidget#licence_packages::item:selected {{ background: {accent}; color: {on_accent}; }}
 QPushButton[class~="primary"] {{
     background: {accent}; color: {on_accent}; border: 1px solid {accent}; border-radius: {small}px;
     padding: 2px {l}px; min-height: 20px; font-weight: 600; outline: none;

@@ -155,7 +155,7 @@ def _installed(plan: DownloadPlan, state: DownloadState | None) -> CardView:
     name = plan.choice.quantisation
     if state is not None and state.phase is TaskPhase.DONE and state.task is TaskKind.VERIFY:
         return CardView(
-            "Everything is as it should be.", "Each file has the SHA-256 that it should have.", "success"
+            "Everything is as it should be.", "Each file has the hash that it should have.", "success"
         )
     return CardView(f"{name} is ready to use.", f"All its files are here: {size}.", "success")
 
