@@ -45,7 +45,8 @@ def kill_and_resume(start: Start, hub: HubServer, downloads: Downloads, kills: i
         process.wait()
         state = downloads.state()
         assert state is None or not state.is_running, kill
-        assert ("Q5_K_S" in parts_here(downloads)) == (sent(GGUF) >= size and not_partial(downloads))
+        # It may be whole and not be there yet: hashed, renamed or linked when the kill came.
+        assert "Q5_K_S" not in parts_here(downloads) or (sent(GGUF) >= size and not_partial(downloads))
     hub.set_rate(None)
     process = start("download", *SMALL, "--quiet")
     assert process.wait(60) == 0, process.communicate()
