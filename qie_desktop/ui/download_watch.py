@@ -53,6 +53,8 @@ class DownloadWatch(QObject):
         self._followers = 0
         self._looking = False
         self._busy = False
+        self._awaits_task = False
+        """Something was begun that has not been seen at work yet: it may be over before it is looked at."""
         self._writer = SettingsWriter(session, self)
         self._writer.stored.connect(self.setting_changed)
         self._writer.failed.connect(self.failed)
@@ -101,7 +103,7 @@ class DownloadWatch(QObject):
 
     def resume(self) -> None:
         """Go on."""
-        self._act(lambda: downloads_of(self._session).resume())
+        self._act(lambda: downloads_of(self._session).resume(), self._on_begun)
 
     def discard(self) -> None:
         """Stop, and delete what is half there."""
@@ -109,7 +111,7 @@ class DownloadWatch(QObject):
 
     def verify(self, model_id: str, part_ids: Sequence[str]) -> None:
         """Read installed parts again; all of them where none is named."""
-        self._act(lambda: downloads_of(self._session).verify(model_id, tuple(part_ids)))
+        self._act(lambda: downloads_of(self._session).verify(model_id, tuple(part_ids)), self._on_begun)
 
     def delete(self, deletion: Deletion) -> None:
         """Delete parts of a model."""
@@ -136,7 +138,11 @@ class DownloadWatch(QObject):
         self.failed.emit(error)
         self.look()
 
+    def _on_begun(self, _result: object) -> None:
+        self._awaits_task = True
+
     def _on_started(self, quantisation: object) -> None:
+        self._awaits_task = True
         if quantisation:
             self._writer.put(_QUANTISATION, str(quantisation))
 
@@ -148,7 +154,11 @@ class DownloadWatch(QObject):
         before, self._state = self._state, state
         if _essence(before) != _essence(state):
             self.changed.emit(state)
-            if before is not None and before.is_running and state is not None and not state.is_running:
+        is_new = state is not None and (before is None or state.updated != before.updated)
+        was_at_work = (before is not None and before.is_running) or (self._awaits_task and is_new)
+        if state is not None and (state.is_running or was_at_work):
+            self._awaits_task = False
+            if not state.is_running:
                 self._tell_end(state)
         self._look_again(state)
 
@@ -162,7 +172,7 @@ class DownloadWatch(QObject):
         self.ended.emit(state)
 
     def _look_again(self, state: DownloadState | None) -> None:
-        if self._followers or (state is not None and state.is_running):
+        if self._followers or self._awaits_task or (state is not None and state.is_running):
             self._timer.start()
 
     @Slot(Qt.ApplicationState)

@@ -47,6 +47,28 @@ def test_closing_the_sheet_and_the_window_stops_nothing(
     again.wait_card("Q2_K is ready to use.")
 
 
+def test_a_download_that_is_over_before_it_is_looked_at_is_told_all_the_same(
+    hub: HubServer, front: Front, downloads: Downloads
+) -> None:
+    del hub
+    front.begin()
+    watch = front.watch
+    front.wait(lambda: not watch._looking)
+    heard = []
+    watch.files_changed.connect(lambda: heard.append("files"))
+    watch.ended.connect(lambda state: heard.append(state.phase))
+    # What is looked up just now was looked up before the download began.
+    watch._looking = True
+    watch.start(CHOICE)
+    front.wait(lambda: (state := downloads.state()) is not None and state.phase is TaskPhase.DONE)
+    front.wait(lambda: not watch.is_busy)
+
+    watch._on_looked(None)
+
+    front.wait(lambda: heard == ["files", TaskPhase.DONE])
+    front.wait(lambda: "download" not in front.run_text().lower())
+
+
 def test_a_killed_download_is_told_and_goes_on(hub: HubServer, front: Front, downloads: Downloads) -> None:
     import os
     import signal
