@@ -28,17 +28,13 @@ from qie_desktop.engines.local.engine import LocalEngine, LocalOptions
 from qie_desktop.engines.local.text_encoder_files import TextEncoderWish
 from tests.support.random_blocks import random_rows
 from tests.support.tiny_checkpoint import (
-    IMAGE_PROCESSOR,
-    MODEL_INDEX,
-    SCHEDULER,
     tensor_bytes,
     tensor_type,
-    write_json,
+    write_configs,
     write_tensors,
 )
 from tests.support.tiny_models import (
     TRANSFORMER_CONFIG,
-    build_tokenizer,
     text_encoder_config,
     transformer_shapes,
     weight_std,
@@ -68,13 +64,7 @@ def build(folder: Path) -> "Qwen2_5_VLConfig":
     import torch
     from diffusers import AutoencoderKLQwenImage
 
-    write_json(folder / "model_index.json", MODEL_INDEX)
-    write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER)
-    write_json(folder / "processor" / "preprocessor_config.json", IMAGE_PROCESSOR)
-    write_json(folder / "transformer" / "config.json", TRANSFORMER)
-    tokenizer = build_tokenizer()
-    tokenizer.save_pretrained(folder / "tokenizer")
-    config = text_encoder_config(tokenizer, REAL_TEXT, REAL_VISION)
+    config = text_encoder_config(write_configs(folder, TRANSFORMER), REAL_TEXT, REAL_VISION)
     config.save_pretrained(folder / "text_encoder")
     AutoencoderKLQwenImage().to(torch.bfloat16).save_pretrained(folder / "vae")
     return config

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     import torch
+    from transformers import Qwen2Tokenizer
 
 Q = GGMLQuantizationType
 
@@ -85,18 +86,24 @@ IMAGE_PROCESSOR = {
 
 def build_checkpoint(folder: Path, *, seed: int = 0) -> Path:
     """Write every folder of the hub, of the transformer the configuration alone; returns `folder`."""
-    write_json(folder / "model_index.json", MODEL_INDEX)
-    write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER)
-    write_json(folder / "processor" / "preprocessor_config.json", IMAGE_PROCESSOR)
-    write_json(folder / "transformer" / "config.json", TRANSFORMER_CONFIG)
-    tokenizer = build_tokenizer()
-    tokenizer.save_pretrained(folder / "tokenizer")
+    tokenizer = write_configs(folder, TRANSFORMER_CONFIG)
     with one_thread():
         text_encoder, vae = build_text_encoder(tokenizer, seed=seed), build_vae(seed=seed)
     # In several files with an index, as the real one.
     text_encoder.save_pretrained(folder / "text_encoder", max_shard_size="4MB")
     vae.save_pretrained(folder / "vae")
     return folder
+
+
+def write_configs(folder: Path, transformer: "Mapping[str, Any]") -> "Qwen2Tokenizer":
+    """Write all that has no weights, for a transformer of this configuration; returns the tokenizer."""
+    write_json(folder / "model_index.json", MODEL_INDEX)
+    write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER)
+    write_json(folder / "processor" / "preprocessor_config.json", IMAGE_PROCESSOR)
+    write_json(folder / "transformer" / "config.json", transformer)
+    tokenizer = build_tokenizer()
+    tokenizer.save_pretrained(folder / "tokenizer")
+    return tokenizer
 
 
 def write_gguf(checkpoint: Path, target: Path, quantisation: str, *, seed: int = 0) -> Path:

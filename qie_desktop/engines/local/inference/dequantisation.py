@@ -40,7 +40,7 @@ def dequantise(raw: torch.Tensor, type_name: str, dtype: torch.dtype) -> torch.T
 def _through_gguf(raw: torch.Tensor, type_name: str) -> torch.Tensor:
     try:
         return torch.from_numpy(dequantise_with_gguf(raw.cpu().numpy(), GGMLQuantizationType[type_name]))
-    except (NotImplementedError, KeyError) as error:
+    except (NotImplementedError, KeyError) as error:  # what gguf-py raises for a type that it cannot read
         raise CheckpointMismatch(
             f"Weights of the type {type_name} cannot be read.", "Choose a file in Q4_K_M, Q5_K_S or Q8_0."
         ) from error
