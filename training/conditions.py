@@ -38,6 +38,8 @@ _ROUNDED_TO = 12
 """Prompts are filled up with spaces until their tokens are a multiple of this many: fewer lengths."""
 _LEAST_OF_A_LENGTH = 2000
 _AT_ONCE = 512
+_EVERY = 3
+"""For rare sizes, one in so many lengths is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +130,10 @@ class Conditions:
         count = torch.bincount(torch.tensor([row[0] for row in rows]), minlength=len(self.instructions))
         return Length(torch.stack(states), (count.cumsum(0) - count).to(device), count.to(device))
 
-    def draw_length(self, rng: random.Random) -> Length:
-        """Draw how long the texts of a batch are, as often as prompts are so long."""
-        return rng.choices(self.lengths, self._shares)[0]
+    def draw_length(self, rng: random.Random, *, often: bool = True) -> Length:
+        """Draw how long a batch's texts are, as often as prompts are so long; if not `often`, of a few."""
+        every = 1 if often else _EVERY
+        return rng.choices(self.lengths[::every], self._shares[::every])[0]
 
     @torch.no_grad()
     def encode_text(self, text: str, count: int) -> Tensor:

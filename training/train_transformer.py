@@ -1,8 +1,8 @@
 """Trains the transformer, and at the end the VAE's decoder with it.
 
 First towards the right latents, then also towards the right pixels. The target is certain once picture and
-instruction are known, so the noisy target is more of a distraction than a help: in a part of the samples its
-clean part is spoilt, or is what the model itself has made, and much of the time it is nothing but noise.
+instruction are known, so the noisy target is more of a distraction than a help: in most samples it is nothing
+but noise, and in the others its clean part is spoilt, or is what the model itself has made of that noise.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from training.runs import (
 )
 from training.train_vae import optimisers as vae_optimisers
 from training.transformer import Transformer, unpack
-from training.vae import compile_kernels
+from training.vae import compile_kernels, set_trained
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,8 +50,11 @@ _PIXEL_WEIGHT = 0.08
 _DECODED, _WINDOW_PX, _MARGIN = 24, 256, 2
 """So many windows are decoded in a step: always of one size, since each new one costs seconds. What lies
 within the margin, in latents, of a side that is not the picture's is not looked at."""
-_ROLL_OUT = 0.3
-_ALL_NOISE = 0.4
+_ALL_NOISE = 0.6
+"""This part of a batch is denoised from nothing but noise, as the first step of an edit is."""
+_LEAST_NOISE = 0.04
+_OFTEN = 0.1
+"""Of sizes that are rarer fewer lengths of text are trained: each of both together is recorded anew."""
 _SEEN_EVERY = 100
 _SAVE_EVERY_S = 100
 _PROBE_PX = 256
@@ -108,7 +111,8 @@ class _Training:
         self._coder = LatentCoder(self._vae_weights, device)
         self._model = Transformer().to(device)
         vae = self._coder.vae
-        self._decoder = nn.ModuleList([vae.decoder, vae.post_quant_conv]).requires_grad_(requires_grad=True)
+        self._decoder = nn.ModuleList([vae.decoder, vae.post_quant_conv])
+        set_trained(self._decoder)
         if place.compiled:
             _prepare_compiler()
             compile_kernels()
@@ -143,12 +147,12 @@ class _Training:
         run.begin_step()
         begun = [pool for pool in self._pools if run.fraction >= pool.bucket.begins]
         pool = rng.choices(begun, [each.bucket.share for each in begun])[0]
-        bucket, length = pool.bucket, self._conditions.draw_length(rng)
+        bucket, length = pool.bucket, self._conditions.draw_length(rng, often=pool.bucket.share >= _OFTEN)
         windowed = min(bucket.height, bucket.width) >= self._window
         on_pixels = windowed and run.fraction >= _PIXELS_FROM
-        rolled = on_pixels and rng.random() < _ROLL_OUT
+        rolled = run.fraction >= _PIXELS_FROM
         pool.renew(rng)
-        name = (bucket, length.states.shape[1], on_pixels, rolled)
+        name = (bucket, length.states.shape[1], rolled)
         self._recorder.run(name, partial(self._learn, pool, length, on_pixels=on_pixels, rolled=rolled))
         self._average.update(self._model, run.step)
         if on_pixels:
@@ -271,21 +275,25 @@ def _latent_loss(
     model: Transformer, batch: Batch, coder: LatentCoder, width: int, *, rolled: bool
 ) -> tuple[Tensor, Tensor]:
     """Return the predicted clean tokens and how far they are from the right ones."""
-    target, count, device = batch.target.float(), len(batch.target), batch.target.device
-    noise = torch.randn_like(target)
-    kind, draw = torch.rand(count, device=device), torch.rand(count, device=device)
-    sigma = torch.where(kind < _ALL_NOISE, torch.ones_like(draw), 0.03 + 0.97 * draw)
-    with torch.no_grad():
-        if rolled:
-            ones = torch.ones(count, device=device)
-            guess = noise - model(noise.to(coder.type), batch.reference, batch.text, ones, width)
-        else:
-            spoilt = ((torch.rand(count, device=device) < 0.4) & (sigma > 0.1)).float()[:, None, None]
-            towards = torch.rand(count, 1, 1, device=device) * 0.4 * (batch.reference.float() - target)
-            grain = torch.rand(count, 1, 1, device=device).square() * 0.35 * torch.randn_like(target)
-            guess = target + spoilt * (towards + grain)
+    target, device = batch.target.float(), batch.target.device
+    count, rest = len(target), round(len(target) * (1 - _ALL_NOISE))
+    # Of a batch, which is in no order, so many begin later than from noise; of what is decoded as well.
+    first = round(len(batch.pixels) * _ALL_NOISE)
+    later = slice(first, first + rest)
+    noise, sigma = torch.randn_like(target), torch.ones(count, device=device)
+    sigma[later] = _LEAST_NOISE + (1 - _LEAST_NOISE) * torch.rand(rest, device=device)
     mixed = sigma[:, None, None]
-    noisy = (1 - mixed) * guess + mixed * noise
+    with torch.no_grad():
+        part, reference, grain = target[later], batch.reference[later], noise[later]
+        if rolled:
+            ones = torch.ones(rest, device=device)
+            guess = grain - model(grain.to(coder.type), reference, batch.text[later], ones, width)
+        else:
+            towards = torch.rand(rest, 1, 1, device=device) * 0.5 * (reference.float() - part)
+            spoilt = torch.rand(rest, 1, 1, device=device).square() * 0.5 * torch.randn_like(part)
+            guess = part + towards + spoilt
+        noisy = noise.clone()
+        noisy[later] = (1 - mixed[later]) * guess + mixed[later] * grain
     velocity = model(noisy.to(coder.type), batch.reference, batch.text, sigma, width)
     clean = noisy - mixed * velocity
     error = ((clean - target).square() * coder.channel_weights).mean((1, 2))

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from training.bank import PictureBank
-from training.instructions import singles
+from training.instructions import Step, singles
 from training.muon import Muon
-from training.runs import Average, Budget, Run, log_error, psnr_db, split, tell, write_weights
-from training.vae import CHANNELS, Vae, compile_kernels, in_channels_last
+from training.replay import Recorder
+from training.runs import (
+    Average,
+    Budget,
+    Run,
+    Snapshot,
+    forget,
+    log_error,
+    psnr_db,
+    put_rates_on_device,
+    split,
+    tell,
+    write_weights,
+)
+from training.vae import CHANNELS, Vae, compile_kernels, in_channels_last, set_trained
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +37,16 @@ _SMALL, _LARGE = (128, 192), (256, 48)
 """Side in pixels and batch, at first and later."""
 _LARGE_FROM = 0.55
 _KL = 0.01
+_FAINT = 0.3
+"""How much the error counts in what a pencil sketch shows: texture in the dark, which other errors hide."""
 _RATE = 4e-3
+_EDITS = 6
+"""So many instructions are applied in a batch, to a twelfth of it each."""
+_HARD = {"sketch": 5.0, "sharpen": 3.0, "contrast": 2.0, "saturate": 2.0, "posterise": 2.0, "brighter": 2.0}
+"""How much more often than others they are: what they make is hard to encode."""
+_SEEN_EVERY = 100
+_STATISTICS_BATCHES = 16
+_SKETCH = Step("sketch")
 
 
 def _matrix(name: str, parameter: nn.Parameter) -> bool:
@@ -44,61 +67,125 @@ def optimisers(
 
 def train(place: Workplace, budget: Budget) -> None:
     """Train, measure, and write the averaged weights with the statistics of the latents."""
-    device = place.device
     torch.manual_seed(0)
     torch.backends.cudnn.benchmark = True
-    if place.compiled:
-        compile_kernels()
-    bank = PictureBank(
-        place.pictures / "training", place.drawn, device, place.size.drawn, place.size.drawn_px
-    )
-    tell(f"vae: {bank.summary}")
-    vae = in_channels_last(Vae(), device)
-    run = Run("vae", place.checkpoint("vae"), budget, optimisers(vae, _RATE, _RATE))
-    average = Average(vae)
-    if kept := run.resume():
-        vae.load_state_dict(kept["network"])
-        average.weights = kept["average"]
-    rng, instructions = random.Random(run.step), singles()
+    training = _Training(place, budget)
+    run = training.run
     while run.fraction < 1 and not run.paused:
+        training.step()
+    training.finish()
+
+
+class _Training:
+    """Everything that a step works on."""
+
+    def __init__(self, place: Workplace, budget: Budget) -> None:
+        self._place, device = place, place.device
+        if place.compiled:
+            compile_kernels()
+        self._bank = PictureBank(
+            place.pictures / "training", place.drawn, device, place.size.drawn, place.size.drawn_px
+        )
+        tell(f"vae: {self._bank.summary}")
+        self._vae = in_channels_last(Vae(), device)
+        set_trained(self._vae)
+        self.run = Run("vae", place.checkpoint("vae"), budget, optimisers(self._vae, _RATE, _RATE))
+        self._average = Average(self._vae)
+        if kept := self.run.resume():
+            self._vae.load_state_dict(kept["network"])
+            self._average.weights = kept["average"]
+        self._rng = random.Random(self.run.step)
+        self._instructions = singles()
+        self._weights = [_HARD.get(each.steps[0].name, 1.0) for each in self._instructions]
+        self._pixels = {
+            side: torch.zeros(place.batch(count), 3, side, side, device=device)
+            for side, count in (_SMALL, _LARGE)
+        }
+        self._told = {name: torch.zeros((), device=device) for name in ("error", "faint", "divergence")}
+        self._safe = Snapshot([self._vae])
+        self._recorder = Recorder(device, recording=place.compiled)
+        if device == "cuda":
+            put_rates_on_device(self.run.optimisers, device)
+
+    def step(self) -> None:
+        """Take one step."""
+        run = self.run
         run.begin_step()
         side, count = _SMALL if run.fraction < _LARGE_FROM else _LARGE
-        pixels = _batch(bank, place.batch(count), side, rng, instructions)
-        noise = torch.randn(len(pixels), CHANNELS, side // 8, side // 8, device=device)
-        mean, log_variance = vae.encode(_in_type(pixels))
-        latents = mean + (0.5 * log_variance).exp() * noise
-        found = vae.decode(_in_type(latents, scaled=True)).float() / 2 + 0.5
+        self._pixels[side].copy_(self._batch(self._place.batch(count), side))
+        self._recorder.run(side, partial(self._learn, side))
+        self._average.update(self._vae, run.step)
+        if run.step % _SEEN_EVERY == 0:
+            self._keep_finite()
+        if run.due(20):
+            said = ", ".join(f"{name} {value.item():.3f}" for name, value in self._told.items())
+            tell(f"vae {run.step} {run.elapsed_s:.0f}s {side} px: {said}")
+
+    def _learn(self, side: int) -> None:
+        """Change the weights once: what `Recorder` records."""
+        pixels, half = self._pixels[side], len(self._pixels[side]) // 2
+        self._vae.zero_grad(set_to_none=True)
+        mean, log_variance = self._vae.encode(_in_type(pixels))
+        latents = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        found = self._vae.decode(_in_type(latents, scaled=True)).float() / 2 + 0.5
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
         error = log_error(found, pixels)
-        loss = error + 2 * _edges(found - pixels) + _KL * divergence
+        # Of the pictures that are not edited already.
+        faint = log_error(_SKETCH.apply(found[half:]), _SKETCH.apply(pixels[half:]))
+        loss = error + _FAINT * faint + 2 * _edges(found - pixels) + _KL * divergence
         loss.backward()
-        nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-        for optimiser, _ in run.optimisers:
+        nn.utils.clip_grad_norm_(self._vae.parameters(), 1.0)
+        for optimiser, _ in self.run.optimisers:
             optimiser.step()
-        vae.zero_grad(set_to_none=True)
-        average.update(vae, run.step)
-        if run.due(20):
-            tell(
-                f"vae {run.step} {run.elapsed_s:.0f}s {side} px: {-4.343 * error.item():.2f} dB, "
-                f"divergence {divergence.item():.2f}"
-            )
-    run.save(network=vae.state_dict(), average=average.weights)
-    vae.load_state_dict(average.weights)
-    statistics = _statistics(vae, bank, place, rng)
-    own = {f"vae.{name}": value for name, value in vae.state_dict().items()}
-    write_weights(place.weights("vae"), own | statistics)
-    tell(f"vae: done at step {run.step}; {measure(vae, bank):.2f} dB on training crops of 256 px")
+        for name, value in (("error", error), ("faint", faint), ("divergence", divergence)):
+            self._told[name].copy_(value.detach())
 
+    def _keep_finite(self) -> None:
+        if bool(torch.isfinite(self._told["error"])):
+            self._safe.take([self._average])
+            return
+        tell(f"vae {self.run.step}: not finite, back to the last weights that were")
+        self._safe.put_back([self._average])
+        for optimiser, _ in self.run.optimisers:
+            forget(optimiser)
 
-def _batch(bank: PictureBank, count: int, side: int, rng: random.Random, instructions: list) -> Tensor:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType]
-    """Return crops `(count, 3, side, side)`, half of them edited in ten ways."""
-    pixels = bank.crops(count, side, side)
-    share = max(1, count // 20)
-    for index, instruction in enumerate(rng.sample(instructions, 10)):
-        part = slice(index * share, min(count, (index + 1) * share))
-        if pixels[part].numel():
-            pixels[part] = instruction.apply(pixels[part])
-    return pixels
+    def _batch(self, count: int, side: int) -> Tensor:
+        """Return crops `(count, 3, side, side)`, the first half of them edited in some ways."""
+        pixels = self._bank.crops(count, side, side)
+        share = max(1, count // (2 * _EDITS))
+        for index, each in enumerate(self._rng.choices(self._instructions, self._weights, k=_EDITS)):
+            part = slice(index * share, min(count // 2, (index + 1) * share))
+            if pixels[part].numel():
+                pixels[part] = each.apply(pixels[part])
+        return pixels
+
+    def finish(self) -> None:
+        """Write the checkpoint, the averaged weights and the statistics of the latents, and measure."""
+        run, vae = self.run, self._vae
+        run.save(network=vae.state_dict(), average=self._average.weights)
+        vae.load_state_dict(self._average.weights)
+        own = {f"vae.{name}": value for name, value in vae.state_dict().items()}
+        write_weights(self._place.weights("vae"), own | self._statistics())
+        tell(f"vae: done at step {run.step}; {measure(vae, self._bank):.2f} dB on training crops of 256 px")
+
+    @torch.no_grad()
+    def _statistics(self) -> dict[str, Tensor]:
+        """Return mean and deviation of each latent channel, and how much an error in it shows."""
+        vae, place = self._vae, self._place
+        side = _LARGE[0] if place.size.batch == 1 else 64
+        found = [
+            vae.encode(_in_type(self._batch(place.batch(64), side)))[0] for _ in range(_STATISTICS_BATCHES)
+        ]
+        every = torch.cat(found)
+        mean, std = every.mean((0, 2, 3)), every.std((0, 2, 3))
+        latents, shown = found[0], []
+        plain = vae.decode(_in_type(latents, scaled=True)).float()
+        for channel in range(CHANNELS):
+            moved = latents.clone()
+            moved[:, channel] += 0.1 * std[channel] * torch.randn_like(moved[:, channel])
+            shown.append((vae.decode(_in_type(moved, scaled=True)).float() - plain).square().mean())
+        sensitivity = torch.stack(shown)
+        return {"mean": mean, "std": std, "sensitivity": sensitivity / sensitivity.mean()}
 
 
 def _in_type(x: Tensor, *, scaled: bool = False) -> Tensor:
@@ -112,26 +199,6 @@ def _edges(error: Tensor) -> Tensor:
     return (error[..., 1:] - error[..., :-1]).abs().mean() + (
         error[..., 1:, :] - error[..., :-1, :]
     ).abs().mean()
-
-
-@torch.no_grad()
-def _statistics(vae: Vae, bank: PictureBank, place: Workplace, rng: random.Random) -> dict[str, Tensor]:
-    """Return mean and deviation of each latent channel, and how much an error in it shows in the picture."""
-    found: list[Tensor] = []
-    instructions = singles()
-    for _ in range(16):
-        pixels = _batch(bank, place.batch(64), 256 if place.size.batch == 1 else 64, rng, instructions)
-        found.append(vae.encode(_in_type(pixels))[0])
-    every = torch.cat(found)
-    mean, std = every.mean((0, 2, 3)), every.std((0, 2, 3))
-    latents, shown = found[0], []
-    plain = vae.decode(_in_type(latents, scaled=True)).float()
-    for channel in range(CHANNELS):
-        moved = latents.clone()
-        moved[:, channel] += 0.1 * std[channel] * torch.randn_like(moved[:, channel])
-        shown.append((vae.decode(_in_type(moved, scaled=True)).float() - plain).square().mean())
-    sensitivity = torch.stack(shown)
-    return {"mean": mean, "std": std, "sensitivity": sensitivity / sensitivity.mean()}
 
 
 @torch.no_grad()

@@ -1,7 +1,9 @@
 """The VAE for one frame, in two dimensions, with the names of weights of diffusers' AutoencoderKLQwenImage.
 
 For one frame its causal 3×3×3 convolutions are the last temporal tap alone: `expand` puts it back into
-kernels whose other taps are zero. Weights are float32; the arithmetic is done in the type of the input.
+kernels whose other taps are zero. Its attention, one head over the whole picture, is left out: its weights
+are zero, so that a picture is encoded alike at every size. Weights are float32; the arithmetic is done in the
+type of the input.
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ if TYPE_CHECKING:
 
 CHANNELS = 16
 CONFIG: dict[str, Any] = {
-    "base_dim": 24,
+    "base_dim": 32,
     "z_dim": CHANNELS,
-    "dim_mult": [1, 2, 4, 4],
+    "dim_mult": [1, 2, 3, 4],
     "num_res_blocks": 1,
     "attn_scales": [],
     "temperal_downsample": [False, True, True],
@@ -69,20 +71,19 @@ class _Residual(nn.Module):
         return self.conv2(_kernels["norm_silu"](inner, self.norm2.gamma)) + self.conv_shortcut(x)
 
 
-class _Attention(nn.Module):
+class _NoAttention(nn.Module):
+    """The weights of an attention that adds nothing."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm = _Norm(width)
         self.to_qkv, self.proj = _Convolution(width, 3 * width, 1), _Convolution(width, width, 1)
+        with torch.no_grad():
+            for weight in self.parameters():
+                weight.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
-        scale = torch.rsqrt(x.float().square().mean(1, keepdim=True) + _TINY)
-        normed = (x.float() * scale * self.norm.gamma).to(x.dtype)
-        query, key, value = self.to_qkv(normed).flatten(2).transpose(1, 2)[:, None].chunk(3, -1)
-        attended = functional.scaled_dot_product_attention(
-            query.contiguous(), key.contiguous(), value.contiguous()
-        )
-        return self.proj(attended[:, 0].transpose(1, 2).reshape(x.shape)) + x
+        return x
 
 
 class _Down(nn.Module):
@@ -107,7 +108,7 @@ class _Middle(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.resnets = nn.ModuleList([_Residual(width, width), _Residual(width, width)])
-        self.attentions = nn.ModuleList([_Attention(width)])
+        self.attentions = nn.ModuleList([_NoAttention(width)])
 
     def forward(self, x: Tensor) -> Tensor:
         return self.resnets[1](self.attentions[0](self.resnets[0](x)))
@@ -190,6 +191,14 @@ class Vae(nn.Module):
     def decode(self, latents: Tensor) -> Tensor:
         """Return pixels about from -1 to 1."""
         return self.decoder(self.post_quant_conv(latents))
+
+
+def set_trained(network: nn.Module) -> None:
+    """Let all weights of a VAE, or of a part of one, be trained but those of the attention."""
+    network.requires_grad_(requires_grad=True)
+    for module in network.modules():
+        if isinstance(module, _NoAttention):
+            module.requires_grad_(requires_grad=False)
 
 
 def in_channels_last(vae: Vae, device: str) -> Vae:
