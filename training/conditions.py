@@ -29,9 +29,9 @@ _GRADED = 0.25
 _OF_FIRST = 1.3
 _HARD = {
     "unchanged": 2.5, "mirror": 4.0, "upside-down": 4.0, "rotate-left": 3.5, "rotate-right": 3.5,
-    "sketch": 2.5, "posterise": 2.2, "threshold": 2.2, "negative": 1.6, "emboss": 1.6, "contrast": 1.5,
-    "saturate": 1.5, "sharpen": 1.5, "cinematic-bars": 1.5, "hue-shift": 1.5, "vignette": 1.4,
-    "pixelate": 1.3, "brighter": 1.2, "white-border": 1.2,
+    "sketch": 3.5, "posterise": 3.0, "threshold": 2.2, "negative": 1.8, "emboss": 1.6, "contrast": 1.8,
+    "saturate": 1.8, "sharpen": 1.8, "cinematic-bars": 1.5, "hue-shift": 1.6, "vignette": 1.4,
+    "pixelate": 1.6, "brighter": 1.4, "blur": 1.3, "white-border": 1.2,
 }  # fmt: skip
 """How much more often than others these are trained."""
 _ROUNDED_TO = 12

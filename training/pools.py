@@ -50,13 +50,14 @@ BUCKETS = (
     Bucket(64, 640, 256, 0.02, 0.1, 3), Bucket(640, 64, 256, 0.02, 0.1, 3),
     Bucket(96, 768, 160, 0.02, 0.1, 3), Bucket(768, 96, 160, 0.02, 0.1, 3),
     Bucket(64, 1024, 192, 0.02, 0.1, 3), Bucket(1024, 64, 192, 0.02, 0.1, 3),
-    Bucket(64, 1248, 160, 0.02, 0.1, 3), Bucket(1248, 64, 160, 0.02, 0.1, 3),
+    Bucket(64, 1280, 160, 0.02, 0.1, 3), Bucket(1280, 64, 160, 0.02, 0.1, 3),
     Bucket(512, 512, 48, 0.15, 0.0, 1.3), Bucket(416, 608, 48, 0.06, 0.0, 1.3),
     Bucket(608, 416, 48, 0.06, 0.0, 1.3),
-    Bucket(768, 768, 20, 0.03, 0.3, 2), Bucket(640, 896, 20, 0.025, 0.3, 2),
-    Bucket(896, 640, 20, 0.025, 0.3, 2),
-    Bucket(1024, 1024, 10, 0.04, 0.3, 2), Bucket(832, 1248, 10, 0.025, 0.3, 2),
-    Bucket(1248, 832, 10, 0.025, 0.3, 2),
+    Bucket(768, 768, 20, 0.03, 0.3, 2), Bucket(640, 896, 20, 0.02, 0.3, 2),
+    Bucket(896, 640, 20, 0.02, 0.3, 2),
+    Bucket(1024, 1024, 10, 0.03, 0.3, 2), Bucket(864, 1280, 10, 0.02, 0.3, 2),
+    Bucket(1280, 864, 10, 0.02, 0.3, 2), Bucket(896, 1184, 10, 0.015, 0.3, 2),
+    Bucket(1184, 896, 10, 0.015, 0.3, 2),
 )  # fmt: skip
 """Sides are multiples of 32: on an odd count of tokens the middle, from which positions are counted, lies
 elsewhere, so that a mirrored position cannot be told from the position alone. The strips teach far positions

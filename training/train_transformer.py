@@ -36,7 +36,7 @@ from training.runs import (
 )
 from training.train_vae import optimisers as vae_optimisers
 from training.transformer import Transformer, unpack
-from training.vae import compile_kernels, set_trained
+from training.vae import fuse_kernels, set_trained
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 _RATE, _REST_RATE, _DECODER_RATE = 6e-3, 1e-3, 1e-3
 _PIXELS_FROM = 0.5
-_PIXEL_WEIGHT = 0.08
+_PIXEL_WEIGHT = 0.1
 _DECODED, _WINDOW_PX, _MARGIN = 24, 256, 2
 """So many windows are decoded in a step: always of one size, since each new one costs seconds. What lies
 within the margin, in latents, of a side that is not the picture's is not looked at."""
@@ -115,7 +115,7 @@ class _Training:
         set_trained(self._decoder)
         if place.compiled:
             _prepare_compiler()
-            compile_kernels()
+            fuse_kernels()
             self._model.compile_blocks()
         self._of_model = _optimisers(self._model, fused=device == "cuda")
         self._of_decoder = vae_optimisers(self._decoder, _DECODER_RATE, _DECODER_RATE / 2)

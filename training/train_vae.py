@@ -26,7 +26,7 @@ from training.runs import (
     tell,
     write_weights,
 )
-from training.vae import CHANNELS, Vae, compile_kernels, in_channels_last, set_trained
+from training.vae import CHANNELS, Vae, fuse_kernels, in_channels_last, set_trained
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,7 +82,7 @@ class _Training:
     def __init__(self, place: Workplace, budget: Budget) -> None:
         self._place, device = place, place.device
         if place.compiled:
-            compile_kernels()
+            fuse_kernels()
         self._bank = PictureBank(
             place.pictures / "training", place.drawn, device, place.size.drawn, place.size.drawn_px
         )

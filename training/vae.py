@@ -38,9 +38,11 @@ def _norm_silu(x: Tensor, gamma: Tensor) -> Tensor:
 _kernels = {"norm_silu": _norm_silu}
 
 
-def compile_kernels() -> None:
-    """Fuse normalisation and activation, which else are a dozen passes over memory."""
-    _kernels["norm_silu"] = torch.compile(_norm_silu, dynamic=True)
+def fuse_kernels() -> None:
+    """Take one kernel for normalisation and activation on CUDA."""
+    from training import fused_norm
+
+    _kernels["norm_silu"] = fused_norm.norm_silu
 
 
 class _Convolution(nn.Conv2d):
