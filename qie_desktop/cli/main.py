@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -90,8 +91,15 @@ def qie(
     context.obj = compose
 
 
+_SELDOM = (100_000, 50, 100)
+"""How many more objects, and how many collections of younger ones, before garbage is collected."""
+
+
 def main() -> None:
     """Run the command line and exit with the status that the design gives."""
+    # Modules live as long as a command does: garbage among the million objects of torch and its kin is
+    # looked for seldom.
+    gc.set_threshold(*_SELDOM)
     # Pillow warns of oddities in files that it reads all the same.
     warnings.filterwarnings("ignore", module="PIL")
     # The log is a file in the data folder; without it, what is logged is not for the terminal.

@@ -66,6 +66,8 @@ def models(
             console.print(f"\n{spec.id}: {spec.summary}\n  Try: {' · '.join(spec.examples)}", markup=False)
         if problem is None and spec.understands:
             console.print(f"  Understands: {' · '.join(spec.understands)}", markup=False)
+            if spec.understands_also:
+                console.print(f"  {spec.understands_also}", markup=False)
 
 
 def _weights(front: Front, spec: ModelSpec) -> dict[str, Any]:

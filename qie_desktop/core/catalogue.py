@@ -107,11 +107,12 @@ _STARTER = ModelSpec(
     typical_seconds=(2, 10),
     local=LocalSpec(
         weights=EmbeddedWeights("starter", "transformer/starter.gguf"),
-        working_area_px=512 * 512,
-        max_side_px=576,
+        working_area_px=1024 * 1024,
+        # As far from the middle as its weights have seen.
+        max_side_px=1280,
         # Its weights know only pictures of an even number of tokens a side: on a grid of 16, flips break.
         grid_px=32,
-        steps=4,
+        steps=1,
         guidance=1.0,
     ),
     parameters=(
@@ -119,8 +120,8 @@ _STARTER = ModelSpec(
             "steps",
             "Steps",
             ParameterKind.INTEGER,
-            4,
-            "How many denoising steps are taken; more than four do not make it better.",
+            1,
+            "How many denoising steps are taken; more than one do not make it better.",
             minimum=1,
             maximum=20,
         ),
@@ -128,19 +129,24 @@ _STARTER = ModelSpec(
     ),
     examples=(
         "make it black and white",
-        "sepia",
+        "golden hour",
         "as if at night",
-        "warmer",
+        "film look",
         "flip it horizontally",
         "pencil sketch",
-        "add a vignette",
-        "pixelate it",
+        "slightly warmer and add a vignette",
+        "teal and orange",
     ),
     understands=(
         "unchanged", "black and white", "sepia", "negative", "warmer", "cooler", "brighter", "darker",
         "more contrast", "desaturate", "more saturated", "blur", "mirror", "upside down", "posterize",
         "vignette", "night", "sunset", "red tint", "green tint", "blue tint", "pixelate", "pencil sketch",
+        "film look", "vintage", "fade", "teal and orange", "cinematic black bars", "high key", "low key",
+        "duotone", "threshold", "emboss", "sharpen", "soft focus", "rotate left", "rotate right", "hue shift",
+        "yellow tint", "turquoise tint", "purple tint", "orange tint", "pink tint", "golden hour",
+        "bright as snow", "white border",
     ),
+    understands_also="Many of them slightly or strongly, two in one sentence, in any plain English or Chinese.",
 )  # fmt: skip
 
 CATALOGUE: tuple[ModelSpec, ...] = (_LOCAL, *CLOUD_MODELS, _STARTER)

@@ -170,6 +170,8 @@ class ModelSpec:
     examples: tuple[str, ...] = ()
     understands: tuple[str, ...] = ()
     """All that a model can be asked for, in words that it knows; empty where it takes any instruction."""
+    understands_also: str = ""
+    """A sentence on how these words can be varied and put together."""
 
     def parameter(self, name: str) -> ParameterSpec | None:
         """Return the parameter of this name, if the model has it."""

@@ -86,10 +86,11 @@ class VaeConfig:
 class Vae2d(nn.Module):
     """The encoder and the decoder, each a chain of layers."""
 
-    def __init__(self, config: VaeConfig) -> None:
+    def __init__(self, config: VaeConfig, without_attention: frozenset[str] = frozenset()) -> None:
+        """Build both, `without_attention` those parts whose attention adds nothing."""
         super().__init__()
-        self.encoder = Chain(_encoder_layers(config))
-        self.decoder = Chain(_decoder_layers(config))
+        self.encoder = Chain(_encoder_layers(config, attends="encoder" not in without_attention))
+        self.decoder = Chain(_decoder_layers(config, attends="decoder" not in without_attention))
 
     def encode(self, pixels: Tensor, tile_bytes: int | None = None) -> Tensor:
         """Return the mode of the latents `(1, C, H/8, W/8)` of pixels `(1, 3, H, W)` from -1 to 1."""
@@ -114,8 +115,9 @@ def load_vae(folder: Path, config: VaeConfig, device: Device) -> Vae2d:
 
     Raises CheckpointMismatch when weights are missing or of other shapes.
     """
+    without_attention = _without_attention(_weight_files(folder))
     with torch.device("meta"):
-        vae = Vae2d(config)
+        vae = Vae2d(config, without_attention)
     shapes = {name: tuple(value.shape) for name, value in vae.state_dict().items()}
     names = vae.weight_names()
     weights: dict[str, Tensor] = {}
@@ -133,7 +135,24 @@ def load_vae(folder: Path, config: VaeConfig, device: Device) -> Vae2d:
     missing = [name for name, own in names.items() if own not in weights and name not in wrong]
     check_complete("VAE", {"missing_keys": missing, "mismatched_keys": list(wrong.values())})
     vae.load_state_dict(weights, assign=True)
+    if device.device.type == "cpu":
+        # Channels innermost: convolutions and norms take half the time (measured on x86-64 with AVX-512).
+        vae = cast("Any", vae).to(memory_format=torch.channels_last)
     return vae.eval().requires_grad_(requires_grad=False)
+
+
+def _without_attention(paths: list[Path]) -> frozenset[str]:
+    """Return the parts whose attention adds nothing to its input, since what it would add is times zero."""
+    silent: dict[str, set[str]] = {"encoder": set(), "decoder": set()}
+    for path in paths:
+        with safe_open(path, "pt") as file:
+            stored = set(file.keys())
+            for part, names in silent.items():
+                for name in ("weight", "bias"):
+                    whole = f"{part}.mid_block.attentions.0.proj.{name}"
+                    if whole in stored and not file.get_tensor(whole).any():
+                        names.add(name)
+    return frozenset(part for part, names in silent.items() if names == {"weight", "bias"})
 
 
 def _weight_files(folder: Path) -> list[Path]:
@@ -145,7 +164,7 @@ def _weight_files(folder: Path) -> list[Path]:
     return [folder / shard for shard in sorted(set(shards.values()))]
 
 
-def _encoder_layers(config: VaeConfig) -> Iterator[tuple[str, Layer]]:
+def _encoder_layers(config: VaeConfig, *, attends: bool) -> Iterator[tuple[str, Layer]]:
     width = config.base_width
     yield "encoder.conv_in", Convolution(_RGB, width, 3)
     block = 0
@@ -157,17 +176,17 @@ def _encoder_layers(config: VaeConfig) -> Iterator[tuple[str, Layer]]:
         if scale < len(config.widths) - 1:
             yield f"encoder.down_blocks.{block}", Downsample(width)
             block += 1
-    yield from _middle_layers("encoder", width)
+    yield from _middle_layers("encoder", width, attends=attends)
     yield from _last_layers("encoder", width, 2 * config.latent_channels)
     # Mean and logarithm of the variance.
     yield "quant_conv", Convolution(2 * config.latent_channels, 2 * config.latent_channels, 1)
 
 
-def _decoder_layers(config: VaeConfig) -> Iterator[tuple[str, Layer]]:
+def _decoder_layers(config: VaeConfig, *, attends: bool) -> Iterator[tuple[str, Layer]]:
     width = config.widths[-1] * config.base_width
     yield "post_quant_conv", Convolution(config.latent_channels, config.latent_channels, 1)
     yield "decoder.conv_in", Convolution(config.latent_channels, width, 3)
-    yield from _middle_layers("decoder", width)
+    yield from _middle_layers("decoder", width, attends=attends)
     for block, multiple in enumerate(reversed(config.widths)):
         for index in range(config.blocks + 1):
             yield f"decoder.up_blocks.{block}.resnets.{index}", Residual(width, multiple * config.base_width)
@@ -178,9 +197,10 @@ def _decoder_layers(config: VaeConfig) -> Iterator[tuple[str, Layer]]:
     yield from _last_layers("decoder", width, _RGB)
 
 
-def _middle_layers(part: str, width: int) -> Iterator[tuple[str, Layer]]:
+def _middle_layers(part: str, width: int, *, attends: bool) -> Iterator[tuple[str, Layer]]:
     yield f"{part}.mid_block.resnets.0", Residual(width, width)
-    yield f"{part}.mid_block.attentions.0", Attention(width)
+    if attends:
+        yield f"{part}.mid_block.attentions.0", Attention(width)
     yield f"{part}.mid_block.resnets.1", Residual(width, width)
 
 

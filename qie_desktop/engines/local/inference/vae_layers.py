@@ -218,5 +218,10 @@ class _Repeat(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return `(1, C, 2 H, 2 W)`."""
         batch, channels, height, width = x.shape
+        if x.is_contiguous(memory_format=torch.channels_last):
+            # One copy, whose channels are innermost again.
+            pixels = x.permute(0, 2, 3, 1).reshape(batch * height, 1, width, 1, channels)
+            twice = pixels.expand(-1, 2, -1, 2, -1).reshape(batch, 2 * height, 2 * width, channels)
+            return twice.permute(0, 3, 1, 2)
         rows = x.reshape(-1, 1, width, 1)
         return rows.expand(-1, 2, -1, 2).reshape(batch, channels, 2 * height, 2 * width)
