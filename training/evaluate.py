@@ -129,7 +129,7 @@ def _graded(model: Model, pictures: Tensor) -> dict[str, float]:
 def report(place: Workplace, output: Path, extent: Extent) -> None:
     """Measure what training left, before and after quantisation, and what lies in `output`, where it does.
 
-    Whatever is done is in `evaluation.json` and `evaluation.md` at once.
+    Whatever is done is in `evaluation.json` and `evaluation.md` at once, beside what was measured earlier.
     """
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
@@ -140,6 +140,8 @@ def report(place: Workplace, output: Path, extent: Extent) -> None:
     if (output / "transformer" / "starter.gguf").is_file():
         models["exported"] = lambda: from_folder(output, place)
     results: dict[str, dict[str, dict[str, float]]] = {}
+    if _results(place).is_file():
+        results = json.loads(_results(place).read_text("utf-8"))
     for label in extent.models:
         if label not in models:
             continue
@@ -158,7 +160,7 @@ def report(place: Workplace, output: Path, extent: Extent) -> None:
             _write(place, results)
         else:
             squares = tuple(width for width, height in extent.sizes if width == height)
-            found["seconds"] = seconds.loaded(model, squares)
+            found["seconds"] = found.get("seconds", {}) | seconds.loaded(model, squares)
             found["seconds"] |= seconds.whole_process() if squares and label == "exported" else {}
             _write(place, results)
         first = held_out(place, *extent.sizes[0], 1)
@@ -171,6 +173,10 @@ def _edited(model: Model, pictures: Tensor, reference: Tensor, name: str) -> Ten
     return model.edit(pictures, reference, prompt_for(name))
 
 
+def _results(place: Workplace) -> Path:
+    return place.folder / "evaluation.json"
+
+
 def _write(place: Workplace, results: dict[str, dict[str, dict[str, float]]]) -> None:
-    (place.folder / "evaluation.json").write_text(json.dumps(results, indent=1, ensure_ascii=False), "utf-8")
+    _results(place).write_text(json.dumps(results, indent=1, ensure_ascii=False), "utf-8")
     (place.folder / "evaluation.md").write_text(page(results), "utf-8")

@@ -6,7 +6,7 @@ because `torch.compile` compiles them anew for every width, which takes longer t
 
 # Triton comes with torch where there is CUDA, and not elsewhere; its functions have no types.
 # pyright: reportMissingImports=false, reportUnknownParameterType=false, reportMissingParameterType=false
-# pyright: reportUntypedFunctionDecorator=false, reportIncompatibleMethodOverride=false
+# pyright: reportUntypedFunctionDecorator=false, reportIncompatibleMethodOverride=false, reportIndexIssue=false
 # ruff: noqa: PLR0913, PLR0917 - a kernel has as many arguments as tensors and numbers
 
 from __future__ import annotations

@@ -30,12 +30,13 @@ _TINY = 1e-12
 _FIVE = 5
 
 
-def _norm_silu(x: Tensor, gamma: Tensor) -> Tensor:
+def norm_silu(x: Tensor, gamma: Tensor) -> Tensor:
+    """Return `silu(x / rms(x) · gamma)` of `(B, C, H, W)`, the root mean square being over channels."""
     scale = torch.rsqrt(x.float().square().mean(1, keepdim=True) + _TINY)
     return functional.silu((x.float() * scale * gamma.reshape(1, -1, 1, 1)).to(x.dtype))
 
 
-_kernels = {"norm_silu": _norm_silu}
+_kernels = {"norm_silu": norm_silu}
 
 
 def fuse_kernels() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import logging
 import os
@@ -100,6 +101,8 @@ def main() -> None:
     # Modules live as long as a command does: garbage among the million objects of torch and its kin is
     # looked for seldom.
     gc.set_threshold(*_SELDOM)
+    # Nor is it looked for among them once more at the very end, which took 1.2 of 8.6 seconds.
+    atexit.register(gc.freeze)
     # Pillow warns of oddities in files that it reads all the same.
     warnings.filterwarnings("ignore", module="PIL")
     # The log is a file in the data folder; without it, what is logged is not for the terminal.

@@ -146,7 +146,7 @@ _STARTER = ModelSpec(
         "yellow tint", "turquoise tint", "purple tint", "orange tint", "pink tint", "golden hour",
         "bright as snow", "white border",
     ),
-    understands_also="Many of them slightly or strongly, two in one sentence, in any plain English or Chinese.",
+    understands_also="Many of them slightly or strongly, two in one sentence, in English or Chinese.",
 )  # fmt: skip
 
 CATALOGUE: tuple[ModelSpec, ...] = (_LOCAL, *CLOUD_MODELS, _STARTER)

@@ -42,6 +42,24 @@ def test_a_recording_learns_what_the_function_does():
     assert torch.allclose(learn(recording=True), learn(recording=False))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="the kernel is for CUDA")
+@pytest.mark.parametrize("width", [24, 64])
+def test_one_kernel_computes_what_its_operations_do(width):
+    from training import fused_norm, vae
+
+    def of(function):
+        torch.manual_seed(0)
+        x = torch.randn(3, width, 50, 30, device="cuda").contiguous(memory_format=torch.channels_last)
+        gamma = torch.rand(width, 1, 1, device="cuda") + 0.5
+        x, gamma = x.requires_grad_(), gamma.requires_grad_()
+        y = function(x, gamma)
+        (y * torch.randn_like(y)).sum().backward()
+        return y, x.grad, gamma.grad
+
+    pairs = zip(of(fused_norm.norm_silu), of(vae.norm_silu), strict=True)
+    assert all(torch.allclose(found, wanted, atol=1e-3) for found, wanted in pairs)
+
+
 def test_what_is_drawn_follows_the_weights():
     torch.manual_seed(0)
     weights = torch.tensor([0.0, 1.0, 0.0, 3.0, 0.0])

@@ -5,7 +5,6 @@ import random
 from qie_desktop.core.catalogue import find_model
 from training import wordings
 from training.instructions import NAMES, Instruction, Step, Strength
-from training.operations import FIRST
 
 
 def test_every_operation_has_words_in_both_languages():
@@ -70,8 +69,8 @@ def test_whatever_the_grammar_puts_together_is_never_what_is_examined():
 def test_what_the_app_says_that_the_starter_understands_is_what_its_weights_were_taught():
     said = find_model("starter").understands
 
-    assert len(said) == len(FIRST)
+    assert len(said) == len(NAMES)
     assert said[0] in wordings.lists()["unchanged"]
     assert all(
-        wording in wordings.words()[name].phrases for wording, name in zip(said[1:], FIRST[1:], strict=True)
+        wording in wordings.words()[name].phrases for wording, name in zip(said[1:], NAMES[1:], strict=True)
     )

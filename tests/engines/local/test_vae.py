@@ -4,6 +4,7 @@ import json
 import shutil
 import weakref
 from collections import Counter
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 
@@ -147,6 +148,28 @@ def test_there_are_no_three_dimensional_layers_and_a_third_of_the_weights(stock,
 
 
 @torch.inference_mode()
+def test_an_attention_that_adds_nothing_is_left_out(resources, tiny):
+    def attends(folder):
+        return [
+            any(isinstance(layer, vae_layers.Attention) for layer in part.layers)
+            for part in (load(folder).encoder, load(folder).decoder)
+        ]
+
+    assert attends(resources / "starter" / "vae") == [False, False]
+    assert attends(tiny / "vae") == [True, True]
+
+
+@torch.inference_mode()
+def test_a_picture_is_encoded_alike_with_channels_outermost(ours):
+    pixels = picture(64, 112)
+    plain = deepcopy(ours).to(memory_format=torch.contiguous_format)
+
+    latents = ours.encode(pixels)
+
+    assert float((plain.encode(pixels) - latents).abs().max()) <= 2e-5 * float(latents.std())
+    assert float((plain.decode(latents) - ours.decode(latents)).abs().max()) <= 1e-5
+
+
 def test_weights_split_over_several_files_are_the_same(tiny, tmp_path):
     whole = AutoencoderKLQwenImage.from_pretrained(tiny / "vae")
     whole.save_pretrained(tmp_path, max_shard_size="2MB")
