@@ -134,7 +134,7 @@ _STARTER = ModelSpec(
         "film look",
         "flip it horizontally",
         "pencil sketch",
-        "slightly warmer and add a vignette",
+        "sepia and a vignette",
         "teal and orange",
     ),
     understands=(

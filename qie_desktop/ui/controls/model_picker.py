@@ -54,11 +54,15 @@ class ModelPicker(QWidget):
         self._summary = QLabel()
         self._summary.setObjectName("model_summary")
         make_muted(self._summary)
+        self._note = QLabel(wordWrap=True)
+        self._note.setObjectName("model_note")
+        make_muted(self._note)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(Spacing.xs)
         column.addWidget(self.button)
         column.addWidget(self._summary)
+        column.addWidget(self._note)
         self.button.clicked.connect(self._on_button_clicked)
         draft.model_changed.connect(self._on_model_changed)
         # A price of one's own comes from the same place as a token: the settings.
@@ -86,6 +90,9 @@ class ModelPicker(QWidget):
         self.button.setToolTip(spec.summary)
         self._summary.setText(summary_text(spec, self._settings))
         self._summary.setToolTip(spec.summary)
+        # Of one that understands little, what it is not is said, too.
+        self._note.setText(spec.summary)
+        self._note.setVisible(bool(spec.understands))
 
 
 class _PickerButton(QPushButton):

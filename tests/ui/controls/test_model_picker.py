@@ -109,6 +109,17 @@ def test_a_click_chooses_even_a_model_that_is_not_ready(
     assert summary.text() == "Hybrid · in the cloud · $0.03 an image"
 
 
+def test_what_the_starter_is_not_is_said_and_of_others_nothing(panel: ControlsPanel, draft: Draft) -> None:
+    note = find(panel, "model_note", QLabel)
+    assert isinstance(note, QLabel)
+    assert note.isVisible()
+    assert note.text() == (
+        "A small model for quick looks; for real edits download the local model or use the cloud."
+    )
+    draft.set_model("qwen-image-edit")
+    assert not note.isVisible()
+
+
 def test_the_list_is_walked_by_keys(panel: ControlsPanel, draft: Draft) -> None:
     button = find(panel, "model_picker")
     button.setFocus()
