@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from torch import Tensor, nn
@@ -155,6 +155,17 @@ def forget(optimiser: torch.optim.Optimizer) -> None:
         for value in state.values():
             if isinstance(value, torch.Tensor):
                 value.zero_()
+
+
+def keep_finite(run: Run, loss: Tensor, safe: Snapshot, averages: Sequence[Average]) -> None:
+    """Keep the weights of the moment if the last loss is a number; else go back to those kept before."""
+    if bool(torch.isfinite(loss)):
+        safe.take(averages)
+        return
+    tell(f"{run.name} {run.step}: not finite, back to the last weights that were")
+    safe.put_back(averages)
+    for optimiser, _ in run.optimisers:
+        forget(optimiser)
 
 
 def put_rates_on_device(optimisers: list[tuple[torch.optim.Optimizer, float]], device: str) -> None:

@@ -26,7 +26,7 @@ from training.runs import (
     Budget,
     Run,
     Snapshot,
-    forget,
+    keep_finite,
     log_error,
     psnr_db,
     put_rates_on_device,
@@ -158,7 +158,7 @@ class _Training:
         if on_pixels:
             self._decoder_average.update(self._decoder, run.step)
         if run.step % _SEEN_EVERY == 0:
-            self._keep_finite()
+            keep_finite(run, self._loss, self._safe, (self._average, self._decoder_average))
         if run.due(20):
             size = f"{bucket.width}×{bucket.height}, {len(self._recorder)} recordings"
             tell(f"transformer {run.step} {run.elapsed_s:.0f}s {size} loss {self._loss.item():.4f}")
@@ -180,16 +180,6 @@ class _Training:
             for optimiser, _ in self._of_decoder:
                 optimiser.step()
         self._loss.copy_(loss.detach())
-
-    def _keep_finite(self) -> None:
-        averages = (self._average, self._decoder_average)
-        if bool(torch.isfinite(self._loss)):
-            self._safe.take(averages)
-            return
-        tell(f"transformer {self.run.step}: not finite, back to the last weights that were")
-        self._safe.put_back(averages)
-        for optimiser, _ in self.run.optimisers:
-            forget(optimiser)
 
     def _pixel_error(self, clean: Tensor, batch: Batch, bucket: Bucket) -> Tensor:
         """Return the error of one window of each of the first few pictures."""

@@ -18,7 +18,7 @@ from training.runs import (
     Budget,
     Run,
     Snapshot,
-    forget,
+    keep_finite,
     log_error,
     psnr_db,
     put_rates_on_device,
@@ -116,7 +116,7 @@ class _Training:
         self._recorder.run(side, partial(self._learn, side))
         self._average.update(self._vae, run.step)
         if run.step % _SEEN_EVERY == 0:
-            self._keep_finite()
+            keep_finite(run, self._told["error"], self._safe, [self._average])
         if run.due(20):
             said = ", ".join(f"{name} {value.item():.3f}" for name, value in self._told.items())
             tell(f"vae {run.step} {run.elapsed_s:.0f}s {side} px: {said}")
@@ -139,15 +139,6 @@ class _Training:
             optimiser.step()
         for name, value in (("error", error), ("faint", faint), ("divergence", divergence)):
             self._told[name].copy_(value.detach())
-
-    def _keep_finite(self) -> None:
-        if bool(torch.isfinite(self._told["error"])):
-            self._safe.take([self._average])
-            return
-        tell(f"vae {self.run.step}: not finite, back to the last weights that were")
-        self._safe.put_back([self._average])
-        for optimiser, _ in self.run.optimisers:
-            forget(optimiser)
 
     def _batch(self, count: int, side: int) -> Tensor:
         """Return crops `(count, 3, side, side)`, the first half of them edited in some ways."""
