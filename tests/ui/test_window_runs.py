@@ -82,7 +82,7 @@ def test_window_works_from_the_prompt_to_the_saved_file_by_keyboard(
         )
     job: Job = ended.args[0]
     assert job.state is JobState.SUCCEEDED, job.error
-    assert [step.index for step in steps][-1] == 4
+    assert [step.index for step in steps][-1] == 1
     assert (job.outputs[0].width, job.outputs[0].height) == (150, 100)
     qtbot.waitUntil(lambda: window.gallery.selected() == [(job.job_id, 0)])
     assert window.viewer.shown_job() == job

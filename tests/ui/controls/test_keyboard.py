@@ -60,7 +60,8 @@ def test_tab_goes_through_everything_from_top_to_bottom(
     draft.set_prompt("a fox")
     for path in photos(min(2, draft.spec.inputs.maximum)):
         draft.add_images([path])
-    QApplication.processEvents()
+    # Heights that depend on widths take some rounds to be settled.
+    QTest.qWait(100)
     seen = tabbed_through(panel)
     names = [widget.objectName() for widget in seen]
     missing = interactive(panel) - set(names)

@@ -143,7 +143,7 @@ def test_reset_goes_back_to_the_defaults_of_this_model_alone(panel: ControlsPane
     draft.set_value("steps", 9)
     reset.click()
     assert draft.given == {}
-    assert option(panel, "steps", QSpinBox).value() == 4  # type: ignore[attr-defined]
+    assert option(panel, "steps", QSpinBox).value() == 1  # type: ignore[attr-defined]
     assert not reset.isEnabled()
     draft.set_model("qwen-image")
     assert draft.given == {"steps": 12}
