@@ -101,7 +101,7 @@ def main() -> None:
     # Modules live as long as a command does: garbage among the million objects of torch and its kin is
     # looked for seldom.
     gc.set_threshold(*_SELDOM)
-    # Nor is it looked for among them once more at the very end, which took 1.2 of 8.6 seconds.
+    # Nor is it looked for among them once more at the very end, which took more than a second.
     atexit.register(gc.freeze)
     # Pillow warns of oddities in files that it reads all the same.
     warnings.filterwarnings("ignore", module="PIL")
