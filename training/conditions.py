@@ -24,22 +24,24 @@ if TYPE_CHECKING:
     _Row = tuple[int, tuple[int, int], list[int]]
     """An instruction by number, the grid of the picture's cells, and the prompt's tokens."""
 
-_PAIRED_SHARE = 0.13
+_PAIRED_SHARE = 0.15
 _GRADED = 0.25
 _OF_FIRST = 1.3
+_EASY = 0.7
 _HARD = {
-    "unchanged": 2.5, "mirror": 4.0, "upside-down": 4.0, "rotate-left": 3.5, "rotate-right": 3.5,
-    "sketch": 3.5, "posterise": 3.0, "threshold": 2.2, "negative": 1.8, "emboss": 1.6, "contrast": 1.8,
-    "saturate": 1.8, "sharpen": 1.8, "cinematic-bars": 1.5, "hue-shift": 1.6, "vignette": 1.4,
-    "pixelate": 1.6, "brighter": 1.4, "blur": 1.3, "white-border": 1.2,
+    "unchanged": 2.5, "mirror": 4.0, "upside-down": 4.0, "rotate-left": 4.0, "rotate-right": 4.0,
+    "sketch": 6.0, "posterise": 7.0, "threshold": 3.0, "negative": 2.5, "emboss": 1.6, "contrast": 2.2,
+    "saturate": 2.2, "sharpen": 2.2, "cinematic-bars": 1.5, "hue-shift": 1.8, "vignette": 1.4,
+    "pixelate": 1.6, "brighter": 1.5, "blur": 1.3, "white-border": 1.2, "warmer": 1.0, "cooler": 1.0,
+    "high-key": 1.0, "soft-focus": 1.0, "snow-bright": 1.0, "teal-and-orange": 1.0,
 }  # fmt: skip
-"""How much more often than others these are trained."""
+"""How often these are trained, where others, tints above all, are as often as `_EASY`."""
 _ROUNDED_TO = 12
 """Prompts are filled up with spaces until their tokens are a multiple of this many: fewer lengths."""
 _LEAST_OF_A_LENGTH = 2000
 _AT_ONCE = 512
 _EVERY = 3
-"""For rare sizes, one in so many lengths is taken."""
+"""For a rare size, one in so many lengths is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Conditions:
 
     def __init__(self, place: Workplace) -> None:
         device = place.device
-        rng = random.Random(5)
+        rng = random.Random(place.seed)
         self.instructions: list[Instruction] = singles()
         self.weights = [_weight(each) for each in self.instructions]
         plain = len(self.instructions)
@@ -130,10 +132,13 @@ class Conditions:
         count = torch.bincount(torch.tensor([row[0] for row in rows]), minlength=len(self.instructions))
         return Length(torch.stack(states), (count.cumsum(0) - count).to(device), count.to(device))
 
-    def draw_length(self, rng: random.Random, *, often: bool = True) -> Length:
-        """Draw how long a batch's texts are, as often as prompts are so long; if not `often`, of a few."""
-        every = 1 if often else _EVERY
-        return rng.choices(self.lengths[::every], self._shares[::every])[0]
+    def draw_length(self, rng: random.Random, kind: int | None = None) -> Length:
+        """Draw how long a batch's texts are, as often as prompts are so long.
+
+        With a `kind`, only of a few lengths, which are others for the next kind.
+        """
+        some = slice(None) if kind is None else slice(kind % min(_EVERY, len(self.lengths)), None, _EVERY)
+        return rng.choices(self.lengths[some], self._shares[some])[0]
 
     @torch.no_grad()
     def encode_text(self, text: str, count: int) -> Tensor:
@@ -147,7 +152,7 @@ class Conditions:
 def _weight(instruction: Instruction) -> float:
     step = instruction.steps[0]
     return (
-        _HARD.get(step.name, 1.0)
+        _HARD.get(step.name, _EASY)
         * (_GRADED if step.strength else 1.0)
         * (_OF_FIRST if step.name in FIRST else 1.0)
     )

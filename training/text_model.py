@@ -139,12 +139,24 @@ class _Layer(nn.Module):
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
+@dataclass(frozen=True, slots=True)
+class _Constants:
+    """What is the same for all prompts of a length: kept on the device, since recorded steps copy nothing."""
+
+    prefix: Tensor
+    rotary_prefix: Rotary
+    rotary: Rotary
+    seen: Tensor
+    """`(S, prefix + S)`: which tokens each one sees."""
+
+
 class TextModel(nn.Module):
     """Tokens after the prefix, and the features of a picture, to hidden states."""
 
     def __init__(self, tokens: Tokens) -> None:
         super().__init__()
         self.tokens = tokens
+        self._known: dict[tuple[tuple[int, int], int, torch.device], _Constants] = {}
         self.embed_tokens = nn.Embedding(tokens.size, WIDTH)
         self.layers = nn.ModuleList(_Layer() for _ in range(_LAYERS))
         self.norm = nn.RMSNorm(WIDTH, _EPSILON)
@@ -154,27 +166,36 @@ class TextModel(nn.Module):
             elif "bias" in name:
                 nn.init.zeros_(weight)
 
+    def _constants(self, grid: tuple[int, int], length: int, device: torch.device) -> _Constants:
+        key = (grid, length, device)
+        if key not in self._known:
+            seen = torch.ones(length, PREFIX_TOKENS + length, dtype=torch.bool, device=device)
+            self._known[key] = _Constants(
+                torch.tensor([self.tokens.prefix], device=device),
+                Rotary.of(torch.arange(PREFIX_TOKENS, device=device).expand(3, -1)),
+                Rotary.of(positions(self.tokens, grid, length).to(device)),
+                seen.tril(PREFIX_TOKENS),
+            )
+        return self._known[key]
+
     def forward(self, ids: Tensor, grid: tuple[int, int], features: Tensor) -> Tensor:
         """Return hidden states `(B, S, WIDTH)` of suffixes `(B, S)` with features `(B, cells, WIDTH)`.
 
         Padding at the end changes nothing before it: the model is causal.
         """
-        device, (_, length) = ids.device, ids.shape
+        known = self._constants(grid, ids.shape[1], ids.device)
         before, cells = len(self.tokens.head), grid[0] * grid[1]
-        prefix = self.embed_tokens(torch.tensor([self.tokens.prefix], device=device))
+        prefix = self.embed_tokens(known.prefix)
         x = self.embed_tokens(ids)
         x = torch.cat([x[:, :before], features.to(x.dtype), x[:, before + cells :]], 1)
-        rotary_prefix = Rotary.of(torch.arange(PREFIX_TOKENS, device=device).expand(3, -1))
-        rotary = Rotary.of(positions(self.tokens, grid, length).to(device))
-        seen = torch.ones(length, PREFIX_TOKENS + length, dtype=torch.bool, device=device).tril(PREFIX_TOKENS)
         for module in self.layers:
             layer: Any = module
-            of_prefix = layer.self_attn.project(layer.input_layernorm(prefix), rotary_prefix)
-            query, key, value = layer.self_attn.project(layer.input_layernorm(x), rotary)
+            of_prefix = layer.self_attn.project(layer.input_layernorm(prefix), known.rotary_prefix)
+            query, key, value = layer.self_attn.project(layer.input_layernorm(x), known.rotary)
             batch = x.shape[0]
             key = torch.cat([of_prefix[1].expand(batch, -1, -1, -1), key], 2)
             value = torch.cat([of_prefix[2].expand(batch, -1, -1, -1), value], 2)
-            attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
+            attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=known.seen)
             from_prefix = functional.scaled_dot_product_attention(*of_prefix, is_causal=True)
             prefix, x = layer.finish(prefix, from_prefix), layer.finish(x, attended)
         return self.norm(x)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import random
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
 from training import wordings
 from training.instructions import NAMES, Strength
-from training.runs import Average, Budget, Run, tell, write_weights
+from training.replay import Recorder
+from training.runs import Average, Budget, Run, put_rates_on_device, tell, write_weights
 from training.text_model import WIDTH, TextModel
 from training.tokens import Tokens
 from training.vision import load_features
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from training.workplace import Workplace
 
 _BATCH = 512
+_RATE = 2e-3
 _SMOOTHING = 0.05
 _TOLD = 20
 _SPACES = 0.3
@@ -46,13 +48,13 @@ def _draw_many(seed: int, count: int) -> list[tuple[str, tuple[int, int, int, in
 class Prompts:
     """Many drawn prompts as tokens, with what they mean."""
 
-    def __init__(self, tokens: Tokens, count: int, device: str) -> None:
+    def __init__(self, tokens: Tokens, count: int, device: str, seed: int) -> None:
         workers = min(16, os.cpu_count() or 1)
         pieces = 4 * workers
         with ProcessPoolExecutor(workers) as pool:
             drawn = [
                 row
-                for part in pool.map(_draw_many, range(pieces), [count // pieces] * pieces)
+                for part in pool.map(_draw_many, range(seed, seed + pieces), [count // pieces] * pieces)
                 for row in part
             ]
         rows = [tokens.prompt(text) for text, _ in drawn]
@@ -64,17 +66,22 @@ class Prompts:
         self.labels = torch.tensor([labels for _, labels in drawn], device=device)
 
 
+@cache
+def _constant(numbers: tuple[int, ...], device: torch.device) -> Tensor:
+    """Return numbers on a device, copied there once: a recorded step can't wait for a copy."""
+    return torch.tensor(numbers, device=device)
+
+
 def suffixes(tokens: Tokens, ids: Tensor, lengths: Tensor, cells: int) -> tuple[Tensor, Tensor]:
     """Return whole suffixes `(B, S)`, padded at the end, and where in them the template's tail lies."""
-    device = ids.device
-    head = torch.tensor(tokens.suffix("", cells)[: -len(tokens.tail)], device=device)
-    tail = torch.tensor(tokens.tail, device=device)
-    count, longest = ids.shape[0], int(lengths.max())
+    device, (count, longest) = ids.device, ids.shape
+    head = _constant(tuple(tokens.suffix("", cells)[: -len(tokens.tail)]), device)
+    tail = _constant(tuple(tokens.tail), device)
     whole = torch.full(
         (count, len(head) + longest + len(tail)), tokens.special["<|endoftext|>"], device=device
     )
     whole[:, : len(head)] = head
-    whole[:, len(head) : len(head) + longest] = ids[:, :longest]
+    whole[:, len(head) : len(head) + longest] = ids
     places = len(head) + lengths[:, None] + torch.arange(len(tail), device=device)
     # What a shorter prompt leaves in its row beyond its end is padding anyway, after the tail.
     return whole.scatter(1, places, tail.expand(count, -1)), places
@@ -82,58 +89,84 @@ def suffixes(tokens: Tokens, ids: Tensor, lengths: Tensor, cells: int) -> tuple[
 
 def train(place: Workplace, budget: Budget) -> None:
     """Train, examine, and write the averaged weights and the heads."""
-    device = place.device
-    torch.manual_seed(0)
-    tokens = Tokens.load(place.tokens)
-    model = TextModel(tokens).to(device)
-    heads = nn.Linear(WIDTH, sum(_HEADS)).to(device)
-    both = nn.ModuleList([model, heads])
-    features = {grid: value.to(device) for grid, value in load_features(place.vision).items()}
-    prompts = Prompts(tokens, place.size.prompts, device)
-    decayed = [p for p in both.parameters() if p.ndim > 1]
-    rest = [p for p in both.parameters() if p.ndim == 1]
-    groups = [{"params": decayed, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, lr=2e-3, betas=(0.9, 0.98), fused=device == "cuda")
-    run = Run("text", place.checkpoint("text"), budget, [(optimiser, 2e-3)])
-    average = Average(both)
-    if kept := run.resume():
-        both.load_state_dict(kept["network"])
-        average.weights = kept["average"]
-    rng = random.Random(run.step)
-    while run.fraction < 1 and not run.paused:
+    torch.manual_seed(place.seed)
+    training = _Training(place, budget)
+    while training.run.fraction < 1 and not training.run.paused:
+        training.step()
+    training.finish()
+
+
+class _Training:
+    """Everything that a step works on."""
+
+    def __init__(self, place: Workplace, budget: Budget) -> None:
+        self._place, device = place, place.device
+        tokens = Tokens.load(place.tokens)
+        self._model = TextModel(tokens).to(device)
+        self._heads = nn.Linear(WIDTH, sum(_HEADS)).to(device)
+        self._both = nn.ModuleList([self._model, self._heads])
+        self._features = {grid: value.to(device) for grid, value in load_features(place.vision).items()}
+        self._prompts = Prompts(tokens, place.size.prompts, device, 1000 * place.seed)
+        decayed = [p for p in self._both.parameters() if p.ndim > 1]
+        rest = [p for p in self._both.parameters() if p.ndim == 1]
+        groups = [{"params": decayed, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}]
+        adam = torch.optim.AdamW(groups, lr=_RATE, betas=(0.9, 0.98), fused=device == "cuda")
+        self.run = Run("text", place.checkpoint("text"), budget, [(adam, _RATE)])
+        self._average = Average(self._both)
+        if kept := self.run.resume():
+            self._both.load_state_dict(kept["network"])
+            self._average.weights = kept["average"]
+        self._rng = random.Random(f"{place.seed} {self.run.step}")
+        self._loss = torch.zeros((), device=device)
+        self._recorder = Recorder(device, recording=place.compiled)
+        if device == "cuda":
+            put_rates_on_device(self.run.optimisers, device)
+
+    def step(self) -> None:
+        """Take one step."""
+        run = self.run
         run.begin_step()
-        grid = rng.choice(list(features))
-        chosen = torch.randint(len(prompts.ids), (place.batch(_BATCH),), device=device)
-        seen = features[grid][torch.randint(len(features[grid]), (len(chosen),), device=device)]
-        whole, places = suffixes(
-            tokens, prompts.ids[chosen].long(), prompts.lengths[chosen], grid[0] * grid[1]
-        )
-        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-            hidden = model(whole, grid, seen)
+        grid = self._rng.choice(list(self._features))
+        self._recorder.run(grid, partial(self._learn, grid))
+        self._average.update(self._both, run.step)
+        if run.due(20):
+            tell(f"text {run.step} {run.elapsed_s:.0f}s loss {self._loss.item():.3f}")
+
+    def _learn(self, grid: tuple[int, int]) -> None:
+        """Change the weights once: what `Recorder` records."""
+        device, prompts, features = self._loss.device, self._prompts, self._features[grid]
+        self._both.zero_grad(set_to_none=True)
+        chosen = torch.randint(len(prompts.ids), (self._place.batch(_BATCH),), device=device)
+        seen = features[torch.randint(len(features), (len(chosen),), device=device)]
+        tokens, cells = self._model.tokens, grid[0] * grid[1]
+        whole, places = suffixes(tokens, prompts.ids[chosen].long(), prompts.lengths[chosen], cells)
+        on_device = device.type == "cuda"
+        # What it keeps of weights in the other type would outlive a recording.
+        with torch.autocast(device.type, torch.bfloat16, enabled=on_device, cache_enabled=False):
+            hidden = self._model(whole, grid, seen)
         hidden = hidden.float().gather(1, places[..., None].expand(-1, -1, WIDTH))
         loss = torch.zeros((), device=device)
-        answers, labels = heads(hidden).split(_HEADS, -1), prompts.labels[chosen]
+        answers, labels = self._heads(hidden).split(_HEADS, -1), prompts.labels[chosen]
         for index, answer in enumerate(answers):
             wanted = labels[:, index, None].expand(-1, answer.shape[1])
             loss = loss + functional.cross_entropy(
                 answer.flatten(0, 1), wanted.flatten(), label_smoothing=_SMOOTHING
             )
-        optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(both.parameters(), 1.0)
-        optimiser.step()
-        average.update(both, run.step)
-        if run.due(20):
-            right = [
-                float((a[:, -1].argmax(-1) == labels[:, i]).float().mean()) for i, a in enumerate(answers)
-            ]
-            tell(f"text {run.step} {run.elapsed_s:.0f}s loss {loss.item():.3f} right {np.round(right, 3)}")
-    run.save(network=both.state_dict(), average=average.weights)
-    both.load_state_dict(average.weights)
-    write_weights(place.weights("text"), average.weights)
-    for language, chinese in (("English", False), ("Chinese", True)):
-        share, wrong = examine(model, heads, features, chinese=chinese)
-        tell(f"text held out, {language}: {share:.3f}; wrong: {wrong[:_TOLD]}")
+        nn.utils.clip_grad_norm_(self._both.parameters(), 1.0)
+        for optimiser, _ in self.run.optimisers:
+            optimiser.step()
+        self._loss.copy_(loss.detach())
+
+    def finish(self) -> None:
+        """Write the checkpoint and the averaged weights, and examine."""
+        run, place = self.run, self._place
+        run.save(network=self._both.state_dict(), average=self._average.weights)
+        self._both.load_state_dict(self._average.weights)
+        write_weights(place.weights("text"), self._average.weights)
+        for language, chinese in (("English", False), ("Chinese", True)):
+            share, wrong = examine(self._model, self._heads, self._features, chinese=chinese)
+            tell(f"text held out, {language}: {share:.3f} at step {run.step}; wrong: {wrong[:_TOLD]}")
 
 
 @torch.no_grad()

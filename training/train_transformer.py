@@ -44,16 +44,19 @@ if TYPE_CHECKING:
     from training.conditions import Length
     from training.workplace import Workplace
 
-_RATE, _REST_RATE, _DECODER_RATE = 6e-3, 1e-3, 1e-3
+_RATE, _REST_RATE, _DECODER_RATE = 6e-3, 1e-3, 5e-4
 _PIXELS_FROM = 0.5
 _PIXEL_WEIGHT = 0.1
+_FLOOR = 1e-3
+"""A squared error, 30 dB: what is nearer than that has had most of its attention."""
+_TINT = 8.0
 _DECODED, _WINDOW_PX, _MARGIN = 24, 256, 2
 """So many windows are decoded in a step: always of one size, since each new one costs seconds. What lies
 within the margin, in latents, of a side that is not the picture's is not looked at."""
 _ALL_NOISE = 0.6
 """This part of a batch is denoised from nothing but noise, as the first step of an edit is."""
 _LEAST_NOISE = 0.04
-_OFTEN = 0.1
+_OFTEN = 0.07
 """Of sizes that are rarer fewer lengths of text are trained: each of both together is recorded anew."""
 _SEEN_EVERY = 100
 _SAVE_EVERY_S = 100
@@ -62,6 +65,7 @@ _PROBES = {
     "black-and-white": "make it black and white",
     "contrast": "more contrast",
     "sketch": "pencil sketch",
+    "posterise": "posterise it",
     "mirror": "flip it horizontally",
     "rotate-left": "rotate left",
     "emboss": "emboss",
@@ -79,7 +83,7 @@ def _prepare_compiler() -> None:
 
 def train(place: Workplace, budget: Budget) -> None:
     """Train, and write the averaged weights of transformer and VAE."""
-    torch.manual_seed(1)
+    torch.manual_seed(place.seed)
     torch.set_float32_matmul_precision("high")
     # It would plan anew, at some 0.1 s, for each of the many lengths.
     torch.backends.cuda.enable_cudnn_sdp(enabled=False)
@@ -133,7 +137,7 @@ class _Training:
             for each in buckets
         ]
         self._window = _WINDOW_PX if place.size.batch == 1 else 64
-        self._rng = random.Random(self.run.step)
+        self._rng = random.Random(f"{place.seed} {self.run.step}")
         self._safe = Snapshot([self._model, self._decoder])
         self._loss = torch.zeros((), device=device)
         self._recorder = Recorder(device, recording=place.compiled)
@@ -147,7 +151,9 @@ class _Training:
         run.begin_step()
         begun = [pool for pool in self._pools if run.fraction >= pool.bucket.begins]
         pool = rng.choices(begun, [each.bucket.share for each in begun])[0]
-        bucket, length = pool.bucket, self._conditions.draw_length(rng, often=pool.bucket.share >= _OFTEN)
+        bucket = pool.bucket
+        kind = None if bucket.share >= _OFTEN else self._pools.index(pool)
+        length = self._conditions.draw_length(rng, kind)
         windowed = min(bucket.height, bucket.width) >= self._window
         on_pixels = windowed and run.fraction >= _PIXELS_FROM
         rolled = run.fraction >= _PIXELS_FROM
@@ -196,9 +202,8 @@ class _Training:
         rows, columns = ((each[..., None] * 8 + pixel).reshape(count, window) for each in (rows, columns))
         wanted = batch.pixels.movedim(1, -1)[which, rows[:, :, None], columns[:, None]].movedim(-1, 1)
         weights = row_weights[:, None, :, None] * column_weights[:, None, None]
-        return log_error(
-            found, wanted.float() / 255, weights.repeat_interleave(8, -1).repeat_interleave(8, -2)
-        )
+        weights = weights.repeat_interleave(8, -1).repeat_interleave(8, -2)
+        return log_error(found, wanted.float() / 255, weights, floor=_FLOOR, tint=_TINT)
 
     def save(self) -> None:
         """Write the checkpoint to go on from."""

@@ -35,6 +35,7 @@ class Workplace:
     device: str
     size: Size
     compiled: bool
+    seed: int = 1
 
     @property
     def pictures(self) -> Path:
