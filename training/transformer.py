@@ -176,7 +176,9 @@ class Block(nn.Module):
         text = text + (of_text[5] * self.txt_mlp(y)).to(text.dtype)
         return self._finish(image, attended[:, words:], of_image), text
 
-    def last(self, image: Tensor, text: Tensor, time: Tensor, cos: Tensor, sin: Tensor, count: int) -> Tensor:
+    def last(
+        self, image: Tensor, text: Tensor, time: Tensor, turns: tuple[Tensor, Tensor], count: int
+    ) -> Tensor:
         """Return the first `count` picture tokens alone: of the last block nothing else is looked at."""
         of_image, of_text = self._modulation(time)
         query, key, value = self._project(image, text, (of_image, of_text), turns)
