@@ -163,43 +163,12 @@ class Block(nn.Module):
                 layer.bias.view(6, _WIDTH)[5] = 0.3
 
     def forward(
-        self, image: Tensor, text: Tensor, time: Tensor, turns: tuple[Tensor, Tensor]
+        self, image: Tensor, text: Tensor, time: Tensor, cos: Tensor, sin: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return picture and text tokens; `time` is the activated embedding `(B, width)`, float32."""
         a: Any = self.attn
-        of_image, of_text = self._modulation(time)
-        query, key, value = self._project(image, text, (of_image, of_text), turns)
-        attended = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
-        words = text.shape[1]
-        text = text + (of_text[2] * _linear(a.to_add_out, attended[:, :words])).to(text.dtype)
-        y = (_norm(text) * (1 + of_text[4]) + of_text[3]).to(text.dtype)
-        text = text + (of_text[5] * self.txt_mlp(y)).to(text.dtype)
-        return self._finish(image, attended[:, words:], of_image), text
-
-    def last(
-        self, image: Tensor, text: Tensor, time: Tensor, turns: tuple[Tensor, Tensor], count: int
-    ) -> Tensor:
-        """Return the first `count` picture tokens alone: of the last block nothing else is looked at."""
-        of_image, of_text = self._modulation(time)
-        query, key, value = self._project(image, text, (of_image, of_text), turns)
-        words = text.shape[1]
-        attended = functional.scaled_dot_product_attention(query[:, :, words : words + count], key, value)
-        return self._finish(image[:, :count], attended.transpose(1, 2).flatten(2), of_image)
-
-    def _modulation(self, time: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         of_image = _linear(self.img_mod[1], time)[:, None].chunk(6, -1)
-        return of_image, _linear(self.txt_mod[1], time)[:, None].chunk(6, -1)
-
-    def _project(
-        self,
-        image: Tensor,
-        text: Tensor,
-        modulation: tuple[tuple[Tensor, ...], tuple[Tensor, ...]],
-        turns: tuple[Tensor, Tensor],
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries, keys and values `(B, heads, text and picture, head width)`."""
-        a: Any = self.attn
-        of_image, of_text = modulation
+        of_text = _linear(self.txt_mod[1], time)[:, None].chunk(6, -1)
         x = (_norm(image) * (1 + of_image[1]) + of_image[0]).to(image.dtype)
         y = (_norm(text) * (1 + of_text[1]) + of_text[0]).to(text.dtype)
 
@@ -209,20 +178,24 @@ class Block(nn.Module):
         def normed(of_y: Tensor, y_norm: Any, of_x: Tensor, x_norm: Any) -> Tensor:
             of_y, of_x = of_y.unflatten(-1, (-1, _HEAD)), of_x.unflatten(-1, (-1, _HEAD))
             both = torch.cat([_rms(of_y, y_norm.weight), _rms(of_x, x_norm.weight)], 1)
-            return _turn(both, *turns).to(image.dtype)
+            return _turn(both, cos, sin).to(image.dtype)
 
         query_y, key_y, value_y = _three((a.add_q_proj, a.add_k_proj, a.add_v_proj), y)
         query_x, key_x, value_x = _three((a.to_q, a.to_k, a.to_v), x)
         query = normed(query_y, a.norm_added_q, query_x, a.norm_q)
         key = normed(key_y, a.norm_added_k, key_x, a.norm_k)
         value = heads(value_y, value_x)
-        return query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
-
-    def _finish(self, image: Tensor, attended: Tensor, modulation: tuple[Tensor, ...]) -> Tensor:
-        a: Any = self.attn
-        image = image + (modulation[2] * _linear(a.to_out[0], attended)).to(image.dtype)
-        x = (_norm(image) * (1 + modulation[4]) + modulation[3]).to(image.dtype)
-        return image + (modulation[5] * self.img_mlp(x)).to(image.dtype)
+        attended = functional.scaled_dot_product_attention(
+            query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
+        )
+        attended = attended.transpose(1, 2).flatten(2)
+        words = text.shape[1]
+        image = image + (of_image[2] * _linear(a.to_out[0], attended[:, words:])).to(image.dtype)
+        text = text + (of_text[2] * _linear(a.to_add_out, attended[:, :words])).to(text.dtype)
+        x = (_norm(image) * (1 + of_image[4]) + of_image[3]).to(image.dtype)
+        y = (_norm(text) * (1 + of_text[4]) + of_text[3]).to(text.dtype)
+        image = image + (of_image[5] * self.img_mlp(x)).to(image.dtype)
+        return image, text + (of_text[5] * self.txt_mlp(y)).to(text.dtype)
 
 
 class _Weight(nn.Module):
@@ -264,12 +237,10 @@ class Transformer(nn.Module):
             nn.init.zeros_(layer.weight)  # pyright: ignore[reportArgumentType]
             nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
         self.run_block: Any = Block.forward
-        self.run_last: Any = Block.last
 
     def compile_blocks(self) -> None:
         """Fuse the blocks: one graph for all of them and for all shapes."""
         self.run_block = torch.compile(Block.forward, dynamic=True)
-        self.run_last = torch.compile(Block.last, dynamic=True)
 
     def forward(self, target: Tensor, reference: Tensor, text: Tensor, sigma: Tensor, width: int) -> Tensor:
         """Return the velocity `(B, N, 64)`, float32.
@@ -278,15 +249,13 @@ class Transformer(nn.Module):
         `sigma` `(B,)` from 0 to 1.
         """
         count = target.shape[1]
-        turns = rotary(count // width, width, text.shape[1], str(target.device))
+        cos, sin = rotary(count // width, width, text.shape[1], str(target.device))
         time = self.time_text_embed(sigma)
         # Plus 0: tensors of their own, not views, so that all blocks share one compiled graph.
         image = _linear(self.img_in, torch.cat([target, reference], 1)) + 0
         words = _linear(self.txt_in, _rms(text, self.txt_norm.weight).to(target.dtype)) + 0  # pyright: ignore[reportArgumentType]
-        *blocks, last = self.transformer_blocks
-        for block in blocks:
-            image, words = self.run_block(block, image, words, time, turns)
-        image = self.run_last(last, image, words, time, turns, count)
+        for block in self.transformer_blocks:
+            image, words = self.run_block(block, image, words, time, cos, sin)
         scale, shift = _linear(self.norm_out["linear"], time)[:, None].chunk(2, -1)
-        normed = (_norm(image) * (1 + scale) + shift).to(target.dtype)
+        normed = (_norm(image[:, :count]) * (1 + scale) + shift).to(target.dtype)
         return _linear(self.proj_out, normed).float()
