@@ -1,8 +1,8 @@
 """Trains the transformer, and at the end the VAE's decoder with it.
 
-First towards the right latents, then also towards the right pixels. The target is certain once picture and
-instruction are known, so the noisy target is more of a distraction than a help: in most samples it is nothing
-but noise, and in the others its clean part is spoilt, or is what the model itself has made of that noise.
+First towards the right latents, of targets with any amount of noise, of which some are spoilt, so that the
+model looks at the picture and not at them. Then also towards the right pixels, as in an edit: from nothing but
+noise, or from what the model itself has made of that noise.
 """
 
 from __future__ import annotations
@@ -45,17 +45,20 @@ if TYPE_CHECKING:
     from training.workplace import Workplace
 
 _RATE, _REST_RATE, _DECODER_RATE = 6e-3, 1e-3, 5e-4
-_PIXELS_FROM = 0.5
-_PIXEL_WEIGHT = 0.1
+_PIXELS_FROM = 0.55
+_PIXEL_WEIGHT = 0.03
 _FLOOR = 1e-3
 """A squared error, 30 dB: what is nearer than that has had most of its attention."""
 _TINT = 8.0
 _DECODED, _WINDOW_PX, _MARGIN = 24, 256, 2
 """So many windows are decoded in a step: always of one size, since each new one costs seconds. What lies
 within the margin, in latents, of a side that is not the picture's is not looked at."""
-_ALL_NOISE = 0.6
-"""This part of a batch is denoised from nothing but noise, as the first step of an edit is."""
-_LEAST_NOISE = 0.04
+_ALL_NOISE, _NEARLY_ALL = 0.15, 0.25
+"""At first this part of a batch is denoised from nothing but noise, and this part from hardly anything else."""
+_SPOILT = 0.4
+_ROLLED_ALL_NOISE = 0.6
+"""Later, this part from nothing but noise, as the first step of an edit is."""
+_LEAST_NOISE = 0.03
 _OFTEN = 0.07
 """Of sizes that are rarer fewer lengths of text are trained: each of both together is recorded anew."""
 _SEEN_EVERY = 100
@@ -266,30 +269,50 @@ def _optimisers(model: Transformer, *, fused: bool) -> list[tuple[torch.optim.Op
     return [(Muon(matrices, _RATE), _RATE), (adam, _REST_RATE)]
 
 
+def _spoilt(batch: Batch, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Return noisy targets with any share of noise, and these shares `(B,)`; the clean part of some is spoilt."""
+    target, device = batch.target.float(), noise.device
+
+    def draw(*shape: int) -> Tensor:
+        return torch.rand(len(target), *shape, device=device)
+
+    kind, share = draw(), draw()
+    sigma = torch.where(kind < _ALL_NOISE + _NEARLY_ALL, 1 - 0.15 * share, 1 - (1 - _LEAST_NOISE) * share)
+    sigma = torch.where(kind < _ALL_NOISE, torch.ones_like(sigma), sigma)
+    towards = draw(1, 1) * 0.4 * (batch.reference.float() - target)
+    grain = draw(1, 1).square() * 0.35 * torch.randn_like(target)
+    chosen = ((draw() < _SPOILT) & (sigma > 0.1)).float()[:, None, None]
+    mixed = sigma[:, None, None]
+    return (1 - mixed) * (target + chosen * (towards + grain)) + mixed * noise, sigma
+
+
+@torch.no_grad()
+def _rolled(
+    model: Transformer, batch: Batch, noise: Tensor, coder: LatentCoder, width: int
+) -> tuple[Tensor, Tensor]:
+    """Return targets as an edit meets them, and their shares of noise `(B,)`: at its first step, or later."""
+    count, rest = len(noise), round(len(noise) * (1 - _ROLLED_ALL_NOISE))
+    # Of a batch, which is in no order, so many are later; of what is decoded as well.
+    first = round(len(batch.pixels) * _ROLLED_ALL_NOISE)
+    later = slice(first, first + rest)
+    sigma = torch.ones(count, device=noise.device)
+    sigma[later] = _LEAST_NOISE + (1 - _LEAST_NOISE) * torch.rand(rest, device=noise.device)
+    ones, grain = torch.ones(rest, device=noise.device), noise[later]
+    velocity = model(grain.to(coder.type), batch.reference[later], batch.text[later], ones, width)
+    mixed = sigma[later, None, None]
+    noisy = noise.clone()
+    noisy[later] = (1 - mixed) * (grain - velocity) + mixed * grain
+    return noisy, sigma
+
+
 def _latent_loss(
     model: Transformer, batch: Batch, coder: LatentCoder, width: int, *, rolled: bool
 ) -> tuple[Tensor, Tensor]:
     """Return the predicted clean tokens and how far they are from the right ones."""
-    target, device = batch.target.float(), batch.target.device
-    count, rest = len(target), round(len(target) * (1 - _ALL_NOISE))
-    # Of a batch, which is in no order, so many begin later than from noise; of what is decoded as well.
-    first = round(len(batch.pixels) * _ALL_NOISE)
-    later = slice(first, first + rest)
-    noise, sigma = torch.randn_like(target), torch.ones(count, device=device)
-    sigma[later] = _LEAST_NOISE + (1 - _LEAST_NOISE) * torch.rand(rest, device=device)
-    mixed = sigma[:, None, None]
-    with torch.no_grad():
-        part, reference, grain = target[later], batch.reference[later], noise[later]
-        if rolled:
-            ones = torch.ones(rest, device=device)
-            guess = grain - model(grain.to(coder.type), reference, batch.text[later], ones, width)
-        else:
-            towards = torch.rand(rest, 1, 1, device=device) * 0.5 * (reference.float() - part)
-            spoilt = torch.rand(rest, 1, 1, device=device).square() * 0.5 * torch.randn_like(part)
-            guess = part + towards + spoilt
-        noisy = noise.clone()
-        noisy[later] = (1 - mixed[later]) * guess + mixed[later] * grain
+    target = batch.target.float()
+    noise = torch.randn_like(target)
+    noisy, sigma = _rolled(model, batch, noise, coder, width) if rolled else _spoilt(batch, noise)
     velocity = model(noisy.to(coder.type), batch.reference, batch.text, sigma, width)
-    clean = noisy - mixed * velocity
+    clean = noisy - sigma[:, None, None] * velocity
     error = ((clean - target).square() * coder.channel_weights).mean((1, 2))
     return clean, (error * (1 + 0.02 / (sigma.square() + 0.02))).mean()
