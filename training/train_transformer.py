@@ -1,8 +1,8 @@
 """Trains the transformer, and at the end the VAE's decoder with it.
 
 First towards the right latents, of targets with any amount of noise, of which some are spoilt, so that the
-model looks at the picture and not at them. Then also towards the right pixels, as in an edit: from nothing but
-noise, or from what the model itself has made of that noise.
+model looks at the picture and not at them. Then also towards the right pixels, as in an edit: from nothing
+but noise, or from what the model itself has made of that noise.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _DECODED, _WINDOW_PX, _MARGIN = 24, 256, 2
 """So many windows are decoded in a step: always of one size, since each new one costs seconds. What lies
 within the margin, in latents, of a side that is not the picture's is not looked at."""
 _ALL_NOISE, _NEARLY_ALL = 0.15, 0.25
-"""At first this part of a batch is denoised from nothing but noise, and this part from hardly anything else."""
+"""At first this part of a batch is denoised from noise alone, and this part from little else."""
 _SPOILT = 0.4
 _ROLLED_ALL_NOISE = 0.6
 """Later, this part from nothing but noise, as the first step of an edit is."""
@@ -270,7 +270,7 @@ def _optimisers(model: Transformer, *, fused: bool) -> list[tuple[torch.optim.Op
 
 
 def _spoilt(batch: Batch, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """Return noisy targets with any share of noise, and these shares `(B,)`; the clean part of some is spoilt."""
+    """Return noisy targets, some spoilt before, and their shares of noise `(B,)`."""
     target, device = batch.target.float(), noise.device
 
     def draw(*shape: int) -> Tensor:
