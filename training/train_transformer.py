@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from training.conditions import Length
     from training.workplace import Workplace
 
-_RATE, _REST_RATE, _DECODER_RATE = 6e-3, 1e-3, 5e-4
-_PIXELS_FROM = 0.55
-_PIXEL_WEIGHT = 0.03
+_RATE, _REST_RATE, _DECODER_RATE = 6e-3, 1e-3, 1e-3
+_PIXELS_FROM = 0.45
+_PIXEL_WEIGHT = 0.1
 _FLOOR = 1e-3
 """A squared error, 30 dB: what is nearer than that has had most of its attention."""
 _TINT = 8.0
