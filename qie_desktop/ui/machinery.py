@@ -116,7 +116,7 @@ class Machinery(QObject):
             return self._room
 
     def _make_worker(self) -> EngineWorker:
-        from qie_desktop.ui.engine_loading import load_cloud_engine, load_local_engine  # noqa: PLC0415
+        from qie_desktop.engines.loading import load_cloud_engine, load_local_engine  # noqa: PLC0415
         from qie_desktop.ui.worker import EngineWorker  # noqa: PLC0415
 
         engines = self._engine_room().engines

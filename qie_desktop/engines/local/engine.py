@@ -17,6 +17,7 @@ from qie_desktop.core.first_block_cache import FIRST_BLOCK_CACHE, threshold
 from qie_desktop.core.memory_errors import DoesNotFit
 from qie_desktop.core.memory_words import reasons
 from qie_desktop.engines.base import EngineResult
+from qie_desktop.engines.loading import load_local_engine
 from qie_desktop.engines.local.loras import LoraLocator, quality_of
 from qie_desktop.engines.local.planning import plan_edit
 from qie_desktop.imaging.joining import join_side_by_side
@@ -155,6 +156,7 @@ class LocalEngine:
 
     def _edit(self, task: EngineTask, local: LocalSpec, cancel: CancelToken) -> Edit:
         """Read the pictures and collect what the pipeline is to do."""
+        load_local_engine()
         from qie_desktop.engines.local.inference.lora import LoraUse  # noqa: PLC0415 - imports torch
         from qie_desktop.engines.local.inference.pipeline import Edit  # noqa: PLC0415 - imports torch
 
