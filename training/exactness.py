@@ -8,12 +8,15 @@ from torch import Tensor
 from training.operations import luminance
 
 _TINY = 1e-12
+_NOISE = 1 / 255
 
 
 def shift_px(found: Tensor, wanted: Tensor) -> Tensor:
     """Return how far each picture `(B, 3, H, W)` is moved against the wanted one: `(B, 2)`, down and right.
 
-    By phase correlation of the luma under a Hann window, in whole pixels.
+    By phase correlation of the luma under a Hann window, in whole pixels. Only frequencies count at which the
+    wanted picture has more than noise of 1/255 would: what a blur has taken away has no phase, and counted as
+    much as the rest it can outvote it.
     """
     height, width = found.shape[-2:]
     window = torch.hann_window(height)[:, None] * torch.hann_window(width)
@@ -22,8 +25,10 @@ def shift_px(found: Tensor, wanted: Tensor) -> Tensor:
         grey = luminance(pictures.float())[:, 0]
         return torch.fft.fft2((grey - grey.mean((1, 2), keepdim=True)) * window.to(grey.device))
 
-    product = spectrum(found) * spectrum(wanted).conj()
-    peak = torch.fft.ifft2(product / (product.abs() + _TINY)).real.flatten(1).argmax(1)
+    of_wanted = spectrum(wanted)
+    there = of_wanted.abs() > _NOISE * float(window.square().sum().sqrt())
+    product = spectrum(found) * of_wanted.conj()
+    peak = torch.fft.ifft2(there * product / (product.abs() + _TINY)).real.flatten(1).argmax(1)
     down, right = peak // width, peak % width
     down, right = (
         torch.where(moved > side // 2, moved - side, moved)
