@@ -31,7 +31,9 @@ def main() -> None:
     reading.add_argument(
         "--pause-at", type=float, default=math.inf, help="stop after so many seconds, to go on later"
     )
-    reading.add_argument("--seed", type=int, default=1, help="another one makes other weights as good")
+    reading.add_argument(
+        "--seed", type=int, default=1, help="another one, in a folder of its own, makes other weights"
+    )
     reading.add_argument("--toy", action="store_true", help="a size that only shows that it works")
     reading.add_argument("--no-compile", action="store_true", help="without torch.compile")
     reading.add_argument(

@@ -132,12 +132,14 @@ class Conditions:
         count = torch.bincount(torch.tensor([row[0] for row in rows]), minlength=len(self.instructions))
         return Length(torch.stack(states), (count.cumsum(0) - count).to(device), count.to(device))
 
-    def draw_length(self, rng: random.Random, kind: int | None = None) -> Length:
+    def draw_length(self, rng: random.Random, rare_size: int | None = None) -> Length:
         """Draw how long a batch's texts are, as often as prompts are so long.
 
-        With a `kind`, only of a few lengths, which are others for the next kind.
+        For a rare size, by number, only of a few lengths, which are others for the next size.
         """
-        some = slice(None) if kind is None else slice(kind % min(_EVERY, len(self.lengths)), None, _EVERY)
+        some = slice(None)
+        if rare_size is not None:
+            some = slice(rare_size % min(_EVERY, len(self.lengths)), None, _EVERY)
         return rng.choices(self.lengths[some], self._shares[some])[0]
 
     @torch.no_grad()

@@ -42,6 +42,7 @@ class Run:
     path: Path
     budget: Budget
     optimisers: list[tuple[torch.optim.Optimizer, float]]
+    seed: int = 1
     step: int = 0
     before_s: float = 0.0
     _started: float = field(default_factory=time.monotonic)
@@ -84,20 +85,28 @@ class Run:
 
     def save(self, **state: Any) -> None:
         """Write everything that is needed to go on."""
-        kept = {"step": self.step, "elapsed_s": self.elapsed_s, **state}
+        kept = {"step": self.step, "elapsed_s": self.elapsed_s, "seed": self.seed, **state}
         kept["optimisers"] = [optimiser.state_dict() for optimiser, _ in self.optimisers]
         unfinished = self.path.with_suffix(".part")
         torch.save(kept, unfinished)
         unfinished.replace(self.path)
 
     def resume(self) -> dict[str, Any] | None:
-        """Return what `save` was given, if there is a checkpoint, and take up its count and optimisers."""
+        """Return what `save` was given, if there is a checkpoint, and take up its count and optimisers.
+
+        Random numbers are then others than at the start. Raises ValueError for a checkpoint of another seed.
+        """
         if not self.path.is_file():
             return None
         kept: dict[str, Any] = torch.load(self.path, weights_only=False)
+        if kept["seed"] != self.seed:
+            raise ValueError(
+                f"{self.path} was begun with --seed {kept['seed']}: take that, or another --folder"
+            )
         self.step, self.before_s = kept["step"], kept["elapsed_s"]
         for (optimiser, _), state in zip(self.optimisers, kept["optimisers"], strict=True):
             optimiser.load_state_dict(state)
+        torch.manual_seed(1_000_003 * self.seed + self.step)
         tell(f"{self.name}: going on at step {self.step}, {self.before_s:.0f} s")
         return kept
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from training.workplace import Workplace
 
 _BATCH = 512
+_PIECES = 64
+"""Prompts are drawn in so many pieces, by as many processes as there are cores."""
 _RATE = 2e-3
 _SMOOTHING = 0.05
 _TOLD = 20
@@ -50,13 +52,9 @@ class Prompts:
 
     def __init__(self, tokens: Tokens, count: int, device: str, seed: int) -> None:
         workers = min(16, os.cpu_count() or 1)
-        pieces = 4 * workers
+        seeds, each = range(seed, seed + _PIECES), -(-count // _PIECES)
         with ProcessPoolExecutor(workers) as pool:
-            drawn = [
-                row
-                for part in pool.map(_draw_many, range(seed, seed + pieces), [count // pieces] * pieces)
-                for row in part
-            ]
+            drawn = [row for part in pool.map(_draw_many, seeds, [each] * _PIECES) for row in part]
         rows = [tokens.prompt(text) for text, _ in drawn]
         self.lengths = torch.tensor([len(row) for row in rows], device=device)
         self.ids = torch.zeros(len(rows), int(self.lengths.max()), dtype=torch.short)
@@ -111,7 +109,7 @@ class _Training:
         rest = [p for p in self._both.parameters() if p.ndim == 1]
         groups = [{"params": decayed, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}]
         adam = torch.optim.AdamW(groups, lr=_RATE, betas=(0.9, 0.98), fused=device == "cuda")
-        self.run = Run("text", place.checkpoint("text"), budget, [(adam, _RATE)])
+        self.run = Run("text", place.checkpoint("text"), budget, [(adam, _RATE)], place.seed)
         self._average = Average(self._both)
         if kept := self.run.resume():
             self._both.load_state_dict(kept["network"])

@@ -53,11 +53,13 @@ _TINT = 8.0
 _DECODED, _WINDOW_PX, _MARGIN = 24, 256, 2
 """So many windows are decoded in a step: always of one size, since each new one costs seconds. What lies
 within the margin, in latents, of a side that is not the picture's is not looked at."""
-_ALL_NOISE, _NEARLY_ALL = 0.15, 0.25
-"""At first this part of a batch is denoised from noise alone, and this part from little else."""
-_SPOILT = 0.4
+_ALL_NOISE, _NEARLY_ALL, _NEARLY_ALL_FROM = 0.15, 0.25, 0.85
+"""At first this part of a batch is denoised from noise alone, and this part from such a share of it on."""
+_SPOILT, _SPOILT_FROM, _TOWARDS, _GRAIN = 0.4, 0.1, 0.4, 0.35
+"""This part of it is spoilt, from such a share of noise on: moved so far towards the reference at most, and
+with so much grain."""
 _ROLLED_ALL_NOISE = 0.6
-"""Later, this part from nothing but noise, as the first step of an edit is."""
+"""Later, when the model's own guess is rolled on as an edit does, this part is denoised from noise alone."""
 _LEAST_NOISE = 0.03
 _OFTEN = 0.07
 """Of sizes that are rarer fewer lengths of text are trained: each of both together is recorded anew."""
@@ -127,7 +129,7 @@ class _Training:
         self._of_model = _optimisers(self._model, fused=device == "cuda")
         self._of_decoder = vae_optimisers(self._decoder, _DECODER_RATE, _DECODER_RATE / 2)
         both = self._of_model + self._of_decoder
-        self.run = Run("transformer", place.checkpoint("transformer"), budget, both)
+        self.run = Run("transformer", place.checkpoint("transformer"), budget, both, place.seed)
         self._average, self._decoder_average = Average(self._model), Average(self._decoder)
         if kept := self.run.resume():
             self._model.load_state_dict(kept["network"])
@@ -155,11 +157,11 @@ class _Training:
         begun = [pool for pool in self._pools if run.fraction >= pool.bucket.begins]
         pool = rng.choices(begun, [each.bucket.share for each in begun])[0]
         bucket = pool.bucket
-        kind = None if bucket.share >= _OFTEN else self._pools.index(pool)
-        length = self._conditions.draw_length(rng, kind)
-        windowed = min(bucket.height, bucket.width) >= self._window
-        on_pixels = windowed and run.fraction >= _PIXELS_FROM
+        rare = None if bucket.share >= _OFTEN else self._pools.index(pool)
+        length = self._conditions.draw_length(rng, rare)
+        # Asked for once: it is a clock.
         rolled = run.fraction >= _PIXELS_FROM
+        on_pixels = rolled and min(bucket.height, bucket.width) >= self._window
         pool.renew(rng)
         name = (bucket, length.states.shape[1], rolled)
         self._recorder.run(name, partial(self._learn, pool, length, on_pixels=on_pixels, rolled=rolled))
@@ -276,12 +278,13 @@ def _spoilt(batch: Batch, noise: Tensor) -> tuple[Tensor, Tensor]:
     def draw(*shape: int) -> Tensor:
         return torch.rand(len(target), *shape, device=device)
 
-    kind, share = draw(), draw()
-    sigma = torch.where(kind < _ALL_NOISE + _NEARLY_ALL, 1 - 0.15 * share, 1 - (1 - _LEAST_NOISE) * share)
-    sigma = torch.where(kind < _ALL_NOISE, torch.ones_like(sigma), sigma)
-    towards = draw(1, 1) * 0.4 * (batch.reference.float() - target)
-    grain = draw(1, 1).square() * 0.35 * torch.randn_like(target)
-    chosen = ((draw() < _SPOILT) & (sigma > 0.1)).float()[:, None, None]
+    part, share = draw(), draw()
+    # Numbers that `torch.where` takes are copied to the device, which a recording must not do.
+    least = _LEAST_NOISE + (_NEARLY_ALL_FROM - _LEAST_NOISE) * (part < _ALL_NOISE + _NEARLY_ALL)
+    sigma = torch.where(part < _ALL_NOISE, torch.ones_like(least), least + (1 - least) * share)
+    towards = draw(1, 1) * _TOWARDS * (batch.reference.float() - target)
+    grain = draw(1, 1).square() * _GRAIN * torch.randn_like(target)
+    chosen = ((draw() < _SPOILT) & (sigma > _SPOILT_FROM)).float()[:, None, None]
     mixed = sigma[:, None, None]
     return (1 - mixed) * (target + chosen * (towards + grain)) + mixed * noise, sigma
 

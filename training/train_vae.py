@@ -89,7 +89,9 @@ class _Training:
         tell(f"vae: {self._bank.summary}")
         self._vae = in_channels_last(Vae(), device)
         set_trained(self._vae)
-        self.run = Run("vae", place.checkpoint("vae"), budget, optimisers(self._vae, _RATE, _RATE))
+        self.run = Run(
+            "vae", place.checkpoint("vae"), budget, optimisers(self._vae, _RATE, _RATE), place.seed
+        )
         self._average = Average(self._vae)
         if kept := self.run.resume():
             self._vae.load_state_dict(kept["network"])

@@ -1,8 +1,11 @@
 """What engines import is kept out of the garbage collections that follow, once."""
 
 import json
+import os
 import subprocess
 import sys
+
+from PIL import Image
 
 _TWICE = """
 import gc, json
@@ -14,6 +17,14 @@ load_local_engine()
 print(json.dumps([*first, gc.get_freeze_count()]))
 """
 
+_EDIT = """
+import gc, sys
+from qie_desktop.cli.main import app
+sys.argv = ["qie", "edit", sys.argv[1], "make it sepia", "--model", "starter", "--quiet"]
+app(standalone_mode=False)
+print(gc.get_freeze_count())
+"""
+
 
 def test_imported_modules_are_never_looked_through_and_what_comes_later_is():
     ran = subprocess.run([sys.executable, "-c", _TWICE], capture_output=True, text=True, check=True)
@@ -23,3 +34,12 @@ def test_imported_modules_are_never_looked_through_and_what_comes_later_is():
     assert collecting
     # A second time must not freeze what a job has made meanwhile: it would never be collected.
     assert frozen_later == frozen
+
+
+def test_so_it_is_in_an_edit(tmp_path):
+    Image.new("RGB", (64, 64), "teal").save(tmp_path / "in.png")
+    ran = subprocess.run(
+        [sys.executable, "-c", _EDIT, str(tmp_path / "in.png")],
+        capture_output=True, text=True, check=True, env=os.environ | {"QIE_HOME": str(tmp_path / "home")},
+    )  # fmt: skip
+    assert int(ran.stdout.split()[-1]) > 100_000

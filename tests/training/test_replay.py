@@ -6,7 +6,7 @@ import torch
 from training.bank import drawn
 from training.muon import Muon
 from training.replay import Recorder
-from training.runs import Average, Snapshot, forget, log_error, put_rates_on_device
+from training.runs import Average, Budget, Run, Snapshot, forget, log_error, put_rates_on_device
 
 
 def test_without_a_recording_a_function_runs_each_time():
@@ -113,3 +113,43 @@ def test_what_has_no_weight_is_no_error():
     weights[..., 4:] = 1
 
     assert log_error(found, wanted, weights) < log_error(found, wanted) - 5
+
+
+def test_a_larger_floor_lets_the_worst_pictures_count_more():
+    wanted = torch.zeros(2, 3, 4, 4)
+    found = (wanted + torch.tensor([0.02, 0.1])[:, None, None, None]).requires_grad_()
+
+    def share_of_the_worse(floor):
+        (gradient,) = torch.autograd.grad(log_error(found, wanted, floor=floor), found)
+        good, bad = gradient.abs().sum((1, 2, 3))
+        return float(bad / (good + bad))
+
+    assert share_of_the_worse(1e-4) < 0.25
+    assert share_of_the_worse(1e-1) > 0.75
+
+
+def test_a_tint_counts_more_than_as_much_noise():
+    wanted = torch.full((1, 3, 8, 8), 0.5)
+    sign = torch.ones(8, 8)
+    sign[::2] = -1
+    tinted, noisy = wanted + 0.02, wanted + 0.02 * sign
+
+    assert log_error(tinted, wanted) == pytest.approx(log_error(noisy, wanted))
+    assert log_error(tinted, wanted, tint=8.0) > log_error(noisy, wanted, tint=8.0) + 1
+
+
+def test_a_checkpoint_is_gone_on_with_under_its_own_seed_alone(tmp_path):
+    weight = torch.nn.Parameter(torch.zeros(1))
+
+    def run(seed):
+        return Run("toy", tmp_path / "toy.checkpoint", Budget(10), [(torch.optim.SGD([weight]), 1.0)], seed)
+
+    begun = run(1)
+    begun.begin_step()
+    begun.save()
+
+    gone_on = run(1)
+    gone_on.resume()
+    assert gone_on.step == 1
+    with pytest.raises(ValueError, match="--seed 1"):
+        run(2).resume()

@@ -136,6 +136,7 @@ class LocalEngine:
     def _make(self, task: EngineTask, local: LocalSpec, cancel: CancelToken) -> Image.Image:
         progress = _TaskProgress(task)
         progress.phase(PhaseName.LOADING, detail="engine")
+        load_local_engine()
         edit = self._edit(task, local, cancel)
         cancel.raise_if_cancelled()
         device, progress.meter = self._computing()
@@ -156,7 +157,6 @@ class LocalEngine:
 
     def _edit(self, task: EngineTask, local: LocalSpec, cancel: CancelToken) -> Edit:
         """Read the pictures and collect what the pipeline is to do."""
-        load_local_engine()
         from qie_desktop.engines.local.inference.lora import LoraUse  # noqa: PLC0415 - imports torch
         from qie_desktop.engines.local.inference.pipeline import Edit  # noqa: PLC0415 - imports torch
 
