@@ -120,7 +120,7 @@ def test_what_it_cannot_measure_is_refused(qie, words, named):
 
 
 def test_ctrl_c_ends_it_calmly(start):
-    process = start("bench")
+    process = start("bench", "--size", 256)
     for line in process.stderr:
         if line.startswith("Denoising 1 of 5"):
             break
