@@ -191,6 +191,10 @@ class BackgroundPool(QObject):
 
 def _call_back(callback: Callable[[T], None], value: T) -> None:
     """Call back, unless the object that the callback belongs to has been deleted."""
-    owner: object = getattr(callback, "__self__", None)
+    method: object = callback
+    # A method that carries arguments of its own belongs to its object all the same.
+    while isinstance(method, partial):
+        method = method.func
+    owner: object = getattr(method, "__self__", None)
     if not isinstance(owner, QObject) or shiboken6.isValid(owner):
         callback(value)

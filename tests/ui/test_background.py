@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -31,6 +31,9 @@ class Receiver(QObject):
     def on_done(self, result: object) -> None:
         self.threads.add(QThread.currentThread())
         self.results.append(result)
+
+    def on_done_with(self, *arguments: object) -> None:
+        self.results.append(arguments)
 
     def on_failed(self, error: QieError) -> None:
         self.threads.add(QThread.currentThread())
@@ -79,11 +82,19 @@ def test_nothing_is_delivered_after_the_end(qtbot: QtBot) -> None:
     assert receiver.results == []
 
 
-def test_nothing_is_delivered_to_an_object_that_is_gone(qtbot: QtBot, pool: BackgroundPool) -> None:
+@pytest.mark.parametrize("arguments", [(), ("one",), ("one", "two")])
+def test_nothing_is_delivered_to_an_object_that_is_gone(
+    qtbot: QtBot, pool: BackgroundPool, arguments: tuple[str, ...]
+) -> None:
     parent = QObject()
     receiver, gate, other = Receiver(), threading.Event(), Receiver()
     receiver.setParent(parent)
-    pool.run(lambda: gate.wait(5), receiver.on_done)
+    done: Callable[..., None] = receiver.on_done if not arguments else receiver.on_done_with
+    for argument in arguments:
+        # Twice, it is the attribute that keeps functools from making one of both.
+        done = partial(done, argument)
+        done.__dict__["kept"] = True
+    pool.run(lambda: gate.wait(5), done)
     receiver.deleteLater()
     qtbot.wait(10)
     gate.set()

@@ -9,7 +9,6 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from qie_desktop.ui.gallery.cells import GalleryFilter
 from qie_desktop.ui.gallery.job_facts import facts_of
-from qie_desktop.ui.gallery.late_answers import if_alive
 
 if TYPE_CHECKING:
     from qie_desktop.core.errors import QieError
@@ -61,8 +60,8 @@ class JobPages(QObject):
         self._pause.stop()
         if wanted == GalleryFilter():
             work = partial(_glance, self._session.store)
-            seen = if_alive(self, partial(self._on_seen, self._listing))
-            failed = if_alive(self, partial(self._on_failed, self._listing))
+            seen = partial(self._on_seen, self._listing)
+            failed = partial(self._on_failed, self._listing)
             self._session.background.run(work, seen, failed, soon=True)
         else:
             self._read_next()
@@ -88,8 +87,8 @@ class JobPages(QObject):
             self._offset += _PAGE
             self._session.background.run(
                 work,
-                if_alive(self, partial(self._on_read, self._listing, first)),
-                if_alive(self, partial(self._on_failed, self._listing)),
+                partial(self._on_read, self._listing, first),
+                partial(self._on_failed, self._listing),
             )
 
     def _on_read(self, listing: int, first: bool, jobs: list[JobFacts]) -> None:

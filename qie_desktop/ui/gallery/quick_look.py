@@ -10,7 +10,6 @@ from PySide6.QtGui import QFontMetrics, QImage, QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import QWidget
 
 from qie_desktop.ui.gallery.cells import Cell, model_name
-from qie_desktop.ui.gallery.late_answers import if_alive
 from qie_desktop.ui.gallery.tile_decoding import decode_scaled
 from qie_desktop.ui.look.colours import Colours
 from qie_desktop.ui.look.icons import Tone, icon
@@ -163,8 +162,8 @@ class QuickLook(QWidget):
         scale = min(1.0, room.width() / width, room.height() / height)
         path = cell.job.picture_path(self._session.store, cell.index)
         work = partial(decode_scaled, path, max(1, round(max(width, height) * scale)))
-        done = if_alive(self, partial(self._on_decoded, cell.key))
-        self._session.background.run(work, done, if_alive(self, partial(self._on_failed, cell.key)))
+        done = partial(self._on_decoded, cell.key)
+        self._session.background.run(work, done, partial(self._on_failed, cell.key))
 
     def _on_decoded(self, key: tuple[str, int], image: QImage) -> None:
         if self._cell is not None and self._cell.key == key:

@@ -17,7 +17,6 @@ from qie_desktop.imaging.fitting import with_alpha
 from qie_desktop.imaging.opening import open_picture
 from qie_desktop.storage import atomic
 from qie_desktop.storage.job_files import index_of
-from qie_desktop.ui.gallery.late_answers import if_alive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +62,7 @@ class OutputSaver(QObject):
     def save_as(self, job_id: str, index: int) -> None:
         """Ask under which name a picture is to be saved, and save it."""
         work = partial(self._session.store.load, job_id)
-        self._session.background.run(work, if_alive(self, partial(self._ask_name, index)), self._on_failed)
+        self._session.background.run(work, partial(self._ask_name, index), self._on_failed)
 
     def save_all(self, outputs: Sequence[Key]) -> None:
         """Ask for a folder, and save all these pictures into it."""

@@ -10,7 +10,6 @@ from PySide6.QtGui import QPixmap
 
 from qie_desktop.storage.job_files import thumbnail_name
 from qie_desktop.ui.gallery.cells import NO_OUTPUT
-from qie_desktop.ui.gallery.late_answers import if_alive
 from qie_desktop.ui.gallery.tile_cache import TileCache
 from qie_desktop.ui.gallery.tile_decoding import decode_tile
 from qie_desktop.ui.look.tokens import Radius
@@ -109,8 +108,8 @@ class Thumbnails(QObject):
             cell = self._waiting.pop(key)
             self._decoding.add(key)
             work = partial(_decode, self._session.store, cell, self._side_px, Radius.medium * self._ratio)
-            done = if_alive(self, partial(self._on_decoded, key, self._side_px, self._ratio))
-            failed = if_alive(self, partial(self._on_failed, key))
+            done = partial(self._on_decoded, key, self._side_px, self._ratio)
+            failed = partial(self._on_failed, key)
             self._session.background.run(work, done, failed, soon=True)
         self._pumping = False
 

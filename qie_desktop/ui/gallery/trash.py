@@ -10,7 +10,6 @@ from PySide6.QtCore import QObject, Signal
 
 from qie_desktop.core.errors import JobDamaged, JobNotFound, JobStateError, QieError
 from qie_desktop.ui.gallery.job_facts import facts_of
-from qie_desktop.ui.gallery.late_answers import if_alive
 from qie_desktop.ui.gallery.trash_can import (
     OWN_TRASH,
     TrashedFolder,
@@ -102,7 +101,7 @@ class Trash(QObject):
         if self._done:
             last = self._done.pop()
             work = partial(_bring_back, self._session.store, last.folders)
-            failed = if_alive(self, partial(self._on_undo_failed, last))
+            failed = partial(self._on_undo_failed, last)
             self._session.background.run(work, self._on_brought_back, failed)
             self.undo_changed.emit(self.can_undo)
             if last.rule is not None:
