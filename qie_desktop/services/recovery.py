@@ -54,7 +54,9 @@ def recover(store: JobStore) -> Recovery:
     used.
     """
     jobs = store.data_folder.jobs
-    swept = [*job_folders.sweep(jobs), *atomic.sweep_leftovers(store.data_folder.home)]
+    swept = job_folders.sweep(jobs)
+    for folder in store.data_folder.swept:
+        swept += atomic.sweep_leftovers(folder)
     interrupted: list[Job] = []
     resumable: list[Job] = []
     for listed in store.list(states=_UNFINISHED):

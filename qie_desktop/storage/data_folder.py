@@ -93,6 +93,11 @@ class DataFolder:
         return self.home / "loras"
 
     @property
+    def swept(self) -> tuple[Path, ...]:
+        """Where `storage.atomic` writes besides the jobs' folders: kills leave parts there."""
+        return self.home, self.schemas, self.loras, self.huggingface_cache
+
+    @property
     def logs(self) -> Path:
         """Where the logs are."""
         return self.home / "logs"

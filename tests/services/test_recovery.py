@@ -136,6 +136,19 @@ def test_half_made_and_half_written_things_are_swept(
     assert young.exists()
 
 
+def test_every_folder_that_is_written_to_is_swept(store: JobStore, folder: DataFolder) -> None:
+    left = [
+        folder.schemas / ".bytedance--seedream-4.json.3d4a6572.part",
+        folder.loras / ".look.safetensors.3d4a6572.part",
+        folder.huggingface_cache / ".qie-records.json.3d4a6572.part",
+    ]
+    for path in left:
+        path.parent.mkdir(parents=True)
+        path.write_text("half")
+    assert sorted(recover(store).swept) == sorted(left)
+    assert not any(path.exists() for path in left)
+
+
 def test_damaged_job_stops_no_recovery(store: JobStore, make: Callable[..., Job]) -> None:
     store.list()
     first, second = left_behind(store, make()), left_behind(store, make())
