@@ -120,8 +120,6 @@ class Startup(QObject):
 
 def _warm_up() -> None:
     """Import what the first job needs, so that Run need not. Off the GUI thread."""
-    import qasync  # noqa: F401, PLC0415 # pyright: ignore[reportMissingTypeStubs, reportUnusedImport]
-
     import qie_desktop.engines.loading  # noqa: PLC0415 # pyright: ignore[reportUnusedImport]
     import qie_desktop.ui.worker  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport]
 

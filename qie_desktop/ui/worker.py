@@ -1,4 +1,9 @@
-"""The one thread on which jobs run: an asyncio loop on Qt's own, and the queue in front of the engines."""
+"""The one thread on which jobs run: an asyncio loop, and the queue in front of the engines.
+
+The loop is Python's own, not one of Qt's: each wait for a socket on Qt's is a notifier that is made and
+connected. PySide (6.11) connects with the interpreter's lock held; the GUI thread, letting go of a slot whose
+object has gone, waits for that lock within Qt's own. The two can lock each other for ever.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +14,8 @@ import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import shiboken6
 from PySide6.QtCore import QObject, QThread, Signal
 
 from qie_desktop.core.cancel import CancelToken
@@ -45,7 +49,7 @@ class _Ticket:
 
 
 class _LoopThread(QThread):
-    """A thread that runs one coroutine to its end on a qasync loop."""
+    """A thread that runs one coroutine to its end on an asyncio loop."""
 
     def __init__(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         super().__init__()
@@ -53,19 +57,12 @@ class _LoopThread(QThread):
         self._main = main
 
     def run(self) -> None:
-        """Run the coroutine. The loop is made and closed here: its timers belong to this thread."""
-        from qasync import QEventLoop  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs]
-
-        made: Any = QEventLoop(self)
-        loop = cast("asyncio.AbstractEventLoop", made)
-        # Its own default makes ten QThreads at once.
+        """Run the coroutine. The loop is closed here; none of its executor's threads is waited for."""
+        loop = asyncio.new_event_loop()
         loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="qie-engine-io"))
         try:
             loop.run_until_complete(self._main())
         finally:
-            # qasync leaves timers of sleeps that were cancelled running (0.28): Qt warns when they go with
-            # the loop, on whatever thread that is collected. They end here, on their own thread.
-            shiboken6.delete(made._timer)
             loop.close()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+from PySide6 import QtCore
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton
 
@@ -91,6 +93,19 @@ def test_key_cancels_before_anything_was_sent(front: Front, server: ReplicateSer
     assert len(server.created) == 1
     front.qtbot.keyClick(front.window, Qt.Key.Key_Period, Qt.KeyboardModifier.ControlModifier)
     assert front.wait_ended(2)[1].state is JobState.CANCELLED
+
+
+def test_the_network_is_waited_for_without_qt(
+    front: Front, wish: Wish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Notifier(QtCore.QSocketNotifier):
+        def __init__(self, *_: object) -> None:
+            pytest.fail("connecting it off the GUI thread can lock both threads for ever")
+
+    monkeypatch.setattr(QtCore, "QSocketNotifier", Notifier)
+    front.submit(wish())
+    [job] = front.wait_ended()
+    assert job.state is JobState.SUCCEEDED, job.error
 
 
 def _is_running(front: Front, job_id: str) -> bool:
