@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import gc
 import threading
-from typing import TypeVar
 
 import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QThread, QTimer
 from PySide6.QtWidgets import QApplication
 
-T = TypeVar("T")
+_MANY = 100_000
 
 
 def alive(app: QApplication) -> list[QObject]:
     """Return what is there now and counts as left behind after a test."""
-    return [*_timers(), *_qthreads(), *app.topLevelWidgets()]
+    if len(gc.get_objects()) > _MANY:
+        # Libraries' modules, most of them: looked through no more, neither here nor by the collector.
+        gc.collect()
+        gc.freeze()
+    return [*_at_work(), *app.topLevelWidgets()]
 
 
 def found(app: QApplication, threads: set[threading.Thread], objects: set[int]) -> list[str]:
@@ -25,7 +28,7 @@ def found(app: QApplication, threads: set[threading.Thread], objects: set[int]) 
         for item in threading.enumerate()
         if item not in threads and not _is_qthread(item)
     ]
-    left += [repr(item) for item in (*_timers(), *_qthreads()) if id(item) not in objects]
+    left += [repr(item) for item in _at_work() if id(item) not in objects]
     left += [
         repr(widget)
         for widget in app.topLevelWidgets()
@@ -41,12 +44,16 @@ def let_qt_finish() -> None:
     QCoreApplication.processEvents()
 
 
-def _timers() -> list[QTimer]:
-    return [timer for timer in _alive(QTimer) if timer.isActive()]
+def _at_work() -> list[QTimer | QThread]:
+    """Return the timers and threads that run, but for the main thread."""
+    # By type(): asking some libraries' lazy modules for their __class__ would import half of them.
+    found = [item for item in gc.get_objects() if issubclass(type(item), (QTimer, QThread))]
+    main = _main_thread()
+    return [item for item in found if shiboken6.isValid(item) and item is not main and _runs(item)]
 
 
-def _qthreads() -> list[QThread]:
-    return [thread for thread in _alive(QThread) if thread.isRunning() and thread is not _main_thread()]
+def _runs(item: QTimer | QThread) -> bool:
+    return item.isActive() if isinstance(item, QTimer) else item.isRunning()
 
 
 def _is_qthread(thread: threading.Thread) -> bool:
@@ -57,8 +64,3 @@ def _is_qthread(thread: threading.Thread) -> bool:
 def _main_thread() -> QThread | None:
     app = QCoreApplication.instance()
     return app.thread() if app else None
-
-
-def _alive(kind: type[T]) -> list[T]:
-    # By type(): asking some libraries' lazy modules for their __class__ would import half of them.
-    return [item for item in gc.get_objects() if issubclass(type(item), kind) and shiboken6.isValid(item)]

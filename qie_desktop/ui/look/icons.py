@@ -106,7 +106,9 @@ def icon(name: str, widget: QWidget | None, tone: Tone = Tone.TEXT) -> QIcon:
 
     Raises KeyError for a name that there is not. GUI thread.
     """
-    return QIcon(_PaletteIconEngine(GLYPHS[name], widget, tone))
+    # A copy: PySide (6.11) makes an engine the child of the QIcon that it is given to. Among things that hold
+    # one another the collector may clear the engine first, and the icon would delete it once more.
+    return QIcon(QIcon(_PaletteIconEngine(GLYPHS[name], widget, tone)))
 
 
 class _PaletteIconEngine(QIconEngine):

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QIcon, QImage, QPalette
@@ -88,3 +91,26 @@ def test_a_copy_of_an_icon_paints_the_same(appearance: Appearance) -> None:
     copy.addFile("")
 
     assert copy.pixmap(32, 32).toImage() == picture.pixmap(32, 32).toImage()
+
+
+IN_A_CYCLE = """
+import gc
+from PySide6.QtWidgets import QApplication
+from qie_desktop.ui.look.icons import icon
+
+class Keeper:
+    __slots__ = ("icon", "itself")
+
+app = QApplication(["test"])
+for _ in range(50):
+    kept = icon("add", None)
+    keeper = Keeper()
+    keeper.icon, keeper.itself = kept, keeper
+    del kept, keeper
+    gc.collect()
+"""
+
+
+def test_an_icon_among_things_that_hold_one_another_is_collected() -> None:
+    done = subprocess.run([sys.executable, "-c", IN_A_CYCLE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
