@@ -37,7 +37,7 @@ test: $(READY) ## Run the quick tests
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore tests/ui
 
 test-window: $(READY) ## Run the quick tests of the window
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/ui
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile tests/ui
 
 test-all: $(READY) ## Run all tests, the slow ones and the window's too
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m ''

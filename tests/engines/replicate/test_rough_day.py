@@ -19,7 +19,7 @@ NAMED = {"outcome_unknown", "provider_failed", "provider_unreachable"}
 JOBS = 50
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
 def test_of_fifty_jobs_none_is_lost_and_none_doubled(seed: int, tmp_path: Path) -> None:
     faults = Faults.random(seed)
     with ReplicateServer(faults=faults, area_px=96 * 96) as server:
