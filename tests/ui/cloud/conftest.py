@@ -133,8 +133,15 @@ class Front(AnyFront):
         return " ".join(label.text() for label in labels)
 
     def remedies(self) -> list[str]:
+        return [button.text() for button in self._remedies()]
+
+    def remedy(self, at: int = 0) -> QPushButton:
+        """Return a button of the bar; those of the message before may still be about to go."""
+        return self._remedies()[at]
+
+    def _remedies(self) -> list[QPushButton]:
         bar = self.find(QWidget, "message_bar")
-        return [button.text() for button in bar.findChildren(QPushButton) if button.isVisible()]
+        return [button for button in bar.findChildren(QPushButton) if button.isVisible()]
 
     def close(self) -> None:
         """End the window as the program does when it quits."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtWidgets import QDialog, QPlainTextEdit, QPushButton
+from PySide6.QtWidgets import QDialog, QPlainTextEdit
 
 from qie_desktop.core.job import JobState
 from qie_desktop.core.request import Request
@@ -32,7 +32,7 @@ def failed_with(front: Front, request: Request) -> str:
 
 
 def press(front: Front, at: int = 0) -> None:
-    front.click(front.find(QPushButton, f"remedy_{at}"))
+    front.click(front.remedy(at))
 
 
 def test_refused_token_can_be_replaced(front: Front, server: ReplicateServer, wish: Wish) -> None:

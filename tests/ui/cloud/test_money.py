@@ -121,7 +121,7 @@ def test_retry_asks_too(capped: Front, server: ReplicateServer, wish: Wish) -> N
     [job] = capped.wait_ended()
     spend(capped, 0.05, "later")
     capped.wait(lambda: "Retry" in capped.remedies())
-    capped.click(capped.find(QPushButton, "remedy_0"))
+    capped.click(capped.remedy())
     assert "your cap is $5.00" in question(capped).text()
     answer(capped, run=False)
     assert len(server.created) == 1

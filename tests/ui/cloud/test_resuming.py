@@ -127,7 +127,7 @@ def test_retry_in_the_bar_finishes_what_is_paid_for(
     front.wait(front.bar_text)
     assert "Retry finishes it: it costs nothing more." in front.bar_text()
     assert front.remedies() == ["Replace Token…", "Retry"]
-    front.click(front.find(QPushButton, "remedy_1"))
+    front.click(front.remedy(1))
     again = front.wait_ended(2)[1]
     assert (again.job_id, again.state) == (job.job_id, JobState.SUCCEEDED)
     assert len(server.created) == 1
@@ -176,7 +176,7 @@ def test_job_that_waits_for_a_token_goes_on_once_it_is_stored(
     front = open_front()
     front.wait(lambda: "A cloud job waits to be finished." in front.bar_text())
     assert front.remedies() == ["Add Token…"]
-    front.click(front.find(QPushButton, "remedy_0"))
+    front.click(front.remedy())
     front.qtbot.keyClicks(front.find(QLineEdit, "token_field"), server.token)
     front.click(front.find(QPushButton, "accept_token_button"))
     [job] = front.wait_ended()

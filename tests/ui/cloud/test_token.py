@@ -153,7 +153,7 @@ def test_refused_token_is_replaced_and_the_next_run_uses_the_new_one(
     assert job.error is not None
     assert job.error.code == "credentials_refused"
     front.wait(lambda: front.remedies() == ["Replace Token…", "Retry"])
-    front.click(front.find(QPushButton, "remedy_0"))
+    front.click(front.remedy())
     front.wait(lambda: "in the Keychain" in front.find(QLabel, "token_status").text())
     store_token(front, server.token)
     assert list(keychain.passwords.values()) == [server.token]
@@ -176,6 +176,6 @@ def test_retry_without_a_token_shows_the_bar_and_the_sheet(
     monkeypatch.delenv("REPLICATE_API_TOKEN")
     front.window.session.jobs.retry(job.job_id)
     front.wait(lambda: front.remedies() == ["Add Token…"])
-    front.qtbot.keyClick(front.find(QPushButton, "remedy_0"), Qt.Key.Key_Space)
+    front.qtbot.keyClick(front.remedy(), Qt.Key.Key_Space)
     assert front.find(QDialog, "token_sheet").isVisible()
     front.find(QDialog, "token_sheet").reject()
