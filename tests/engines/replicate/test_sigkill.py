@@ -23,8 +23,8 @@ from tests.support.replicate_server import ReplicateServer
 
 ROOT = Path(__file__).parents[3]
 MODELS = ("seedream-4", "qwen-image-edit", "hunyuan-image-3", "seedream-4")
-LONGEST_S = 0.45
-"""Somewhat longer than a job takes when nobody disturbs it."""
+LONGEST = 1.2
+"""At most so late a job is killed, in the time that one takes here when nobody disturbs it."""
 
 
 class Forks:
@@ -76,14 +76,18 @@ def kill_and_resume(count: int, tmp_path: Path) -> Counter[str]:
     life = Life(starting=Span(seconds=0.04), processing=Span(seconds=0.06))
     with ReplicateServer(life=life, area_px=64 * 64) as server:
         with Forks(home, server) as forks:
+            began = time.monotonic()
+            forks.begin(f"run {MODELS[0]} undisturbed")
+            forks.wait()
+            longest_s = LONGEST * (time.monotonic() - began)
             for number in range(count):
                 # Some in a row are twins: they can be told apart by their predictions' ids alone.
                 pid = forks.begin(f"run {MODELS[number % len(MODELS)]} fox {number // 8}")
-                kill_after(chance.uniform(0, LONGEST_S), pid)
+                kill_after(chance.uniform(0, longest_s), pid)
                 forks.wait()
                 pid = forks.begin("resume")
                 if number % 5 == 0:
-                    kill_after(chance.uniform(0, LONGEST_S), pid)
+                    kill_after(chance.uniform(0, longest_s), pid)
                 forks.wait()
             forks.begin("resume")
             forks.wait()
@@ -119,7 +123,7 @@ def test_killed_cloud_jobs_are_finished_and_never_paid_for_twice(
 ) -> None:
     monkeypatch.setenv("REPLICATE_POLL_INTERVAL", "0.02")
     states = kill_and_resume(12, tmp_path)
-    assert states["succeeded"] > 0
+    assert states["succeeded"] > 1, "none but the undisturbed one"
 
 
 @pytest.mark.slow
