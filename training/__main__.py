@@ -14,7 +14,7 @@ import torch
 from training.runs import Budget
 from training.workplace import REAL, TOY, Workplace
 
-_SECONDS = {"text": 75.0, "vae": 360.0, "transformer": 930.0}
+_SECONDS = {"text": 75.0, "vae": 360.0, "transformer": 850.0}
 _STAGES = ("prepare", "text", "vae", "transformer", "export", "evaluate")
 
 

@@ -89,5 +89,5 @@ def draw_pair(rng: random.Random) -> Instruction:
 
 
 def _graded(name: str, rng: random.Random) -> Step:
-    graded = OPERATIONS[name].graded and rng.random() < 0.3
+    graded = OPERATIONS[name].graded and rng.random() < 0.2
     return Step(name, rng.choice((Strength.SLIGHT, Strength.STRONG)) if graded else Strength.PLAIN)
