@@ -143,14 +143,26 @@ def test_an_error_of_the_server_itself_is_not_lost() -> None:
 
 def test_it_runs_by_hand_until_it_is_interrupted() -> None:
     command = (sys.executable, "-m", "tests.support.replicate_server", "--slow", "0.1", "--token", "r8_hand")
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout
-    lines = process.stdout.readline() + process.stdout.readline()
-    told = dict(re.findall(r"export (\w+)=(\S+)", lines))
-    headers = {"Authorization": f"Bearer {told['REPLICATE_API_TOKEN']}", "Prefer": "wait"}
-    answer = httpx.post(told["REPLICATE_BASE_URL"] + PATH, json=BODY, headers=headers)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=TIMEOUT_S)
+    # What a shell starts in the background ignores Ctrl+C, and so would all that is started from there.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    try:
+        assert process.stdout
+        lines = process.stdout.readline() + process.stdout.readline()
+        told = dict(re.findall(r"export (\w+)=(\S+)", lines))
+        headers = {"Authorization": f"Bearer {told['REPLICATE_API_TOKEN']}", "Prefer": "wait"}
+        answer = httpx.post(told["REPLICATE_BASE_URL"] + PATH, json=BODY, headers=headers)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=TIMEOUT_S)
+    except BaseException:
+        process.kill()
+        process.communicate()
+        raise
     assert answer.json()["status"] == "succeeded"
     assert answer.json()["metrics"]["predict_time"] > 0.07
     assert "20/20" in answer.json()["logs"]
