@@ -141,6 +141,23 @@ FIT_TOLERANCE = 0.05
 """Providers round the sides of what they return: to multiples of at most 32, some percents of a side."""
 
 
+def _has_ratio_but_for_rounding(result: Size, target: Size) -> bool:
+    """Return whether rounding explains that the ratios differ.
+
+    Each side lies near what a picture of the target's ratio and the result's area would have; or both lie
+    within half of the widest multiple of what some scale makes of the target, which in a long picture moves
+    the longer side further than that.
+    """
+    scale = math.sqrt(result.area_px / target.area_px)
+    off = [abs(side - wanted * scale) for side, wanted in zip(result, target, strict=True)]
+    if any(px > FIT_TOLERANCE * wanted * scale for px, wanted in zip(off, target, strict=True)):
+        return False
+    half = FIT_TOLERANCE_PX / 2
+    least = max((side - half) / wanted for side, wanted in zip(result, target, strict=True))
+    most = min((side + half) / wanted for side, wanted in zip(result, target, strict=True))
+    return max(off) <= FIT_TOLERANCE_PX or least <= most
+
+
 def plan_fit_back(result: Size, target: Size) -> Box:
     """Return the part of a provider's result that is to be scaled to `target`.
 
@@ -148,12 +165,7 @@ def plan_fit_back(result: Size, target: Size) -> Box:
     provider has stretched the picture by that much; so it is stretched back). Of any other ratio, the largest
     centred part with the target's ratio is taken.
     """
-    scale = math.sqrt(result.area_px / target.area_px)
-    ideal = (target.width * scale, target.height * scale)
-    if all(
-        abs(side - wanted) <= min(FIT_TOLERANCE_PX, FIT_TOLERANCE * wanted)
-        for side, wanted in zip(result, ideal, strict=True)
-    ):
+    if _has_ratio_but_for_rounding(result, target):
         return Box(0.0, 0.0, float(result.width), float(result.height))
     cover = min(result.width / target.width, result.height / target.height)
     width = min(target.width * cover, float(result.width))
