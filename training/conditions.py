@@ -29,9 +29,9 @@ _GRADED = 0.25
 _OF_FIRST = 1.3
 _EASY = 0.7
 _HARD = {
-    "unchanged": 3.5, "mirror": 4.0, "upside-down": 4.0, "rotate-left": 4.0, "rotate-right": 4.0,
-    "sketch": 10.0, "posterise": 7.0, "threshold": 3.0, "negative": 2.5, "emboss": 1.6, "contrast": 2.2,
-    "saturate": 2.2, "sharpen": 2.2, "cinematic-bars": 2.0, "hue-shift": 1.8, "vignette": 1.4,
+    "unchanged": 2.5, "mirror": 4.0, "upside-down": 4.0, "rotate-left": 4.0, "rotate-right": 4.0,
+    "sketch": 7.0, "posterise": 7.0, "threshold": 3.0, "negative": 2.5, "emboss": 1.6, "contrast": 2.2,
+    "saturate": 2.2, "sharpen": 2.2, "cinematic-bars": 1.5, "hue-shift": 1.8, "vignette": 1.4,
     "pixelate": 1.6, "brighter": 1.5, "blur": 1.3, "white-border": 1.2, "warmer": 1.0, "cooler": 1.0,
     "high-key": 1.0, "soft-focus": 1.0, "snow-bright": 1.0, "teal-and-orange": 1.0,
 }  # fmt: skip
@@ -81,7 +81,7 @@ class Conditions:
             {n.removeprefix("0."): v for n, v in weights.items() if n.startswith("0.")}
         )
         counts = [place.size.bank_prompts] * plain
-        counts += [max(3, place.size.bank_prompts // 10)] * (len(self.instructions) - plain)
+        counts += [max(3, place.size.bank_prompts // 8)] * (len(self.instructions) - plain)
         counts[0] *= 6
         self.lengths = [self._length(rows) for rows in self._written(counts, rng)]
         self._shares = [len(each.states) for each in self.lengths]

@@ -49,7 +49,7 @@ _PIXELS_FROM = 0.45
 _PIXEL_WEIGHT = 0.1
 _FLOOR = 1e-3
 """A squared error, 30 dB: what is nearer than that has had most of its attention."""
-_TINT = 16.0
+_TINT = 8.0
 _DECODED, _WINDOW_PX, _MARGIN = 24, 256, 2
 """So many windows are decoded in a step: always of one size, since each new one costs seconds. What lies
 within the margin, in latents, of a side that is not the picture's is not looked at."""

@@ -37,7 +37,7 @@ _SMALL, _LARGE = (128, 192), (256, 48)
 """Side in pixels and batch, at first and later."""
 _LARGE_FROM = 0.55
 _KL = 0.01
-_FAINT = 0.8
+_FAINT = 0.3
 """How much the error counts in what a pencil sketch shows: texture in the dark, which other errors hide."""
 _RATE = 4e-3
 _EDITS = 6

@@ -18,7 +18,7 @@ class Size:
     prompts: int = 400_000
     bank_prompts: int = 150
     """For each instruction of one step; of those of two steps there are fewer."""
-    pairs: int = 2000
+    pairs: int = 1200
     batch: float = 1.0
     """All batches are this part of the real ones."""
 
