@@ -14,8 +14,13 @@ import torch
 from training.runs import Budget
 from training.workplace import REAL, TOY, Workplace
 
-_SECONDS = {"text": 75.0, "vae": 360.0, "transformer": 850.0}
-_STAGES = ("prepare", "text", "vae", "transformer", "export", "evaluate")
+_SECONDS = {
+    "text": 75.0, "vae": 340.0, "transformer": 780.0, "second-vae": 90.0, "second-transformer": 330.0,
+}  # fmt: skip
+_STAGES = (
+    "prepare", "text", "vae", "transformer", "second-vae", "second-transformer", "average", "export",
+    "evaluate",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -64,14 +69,18 @@ def _run(stage: str, place: Workplace, budget: Budget, said: argparse.Namespace)
             from training import train_text
 
             train_text.train(place, budget)
-        case "vae":
-            from training import train_vae
+        case "vae" | "second-vae":
+            from training import phases, train_vae
 
-            train_vae.train(place, budget)
-        case "transformer":
-            from training import train_transformer
+            train_vae.train(place, budget, phases.FIRST if stage == "vae" else phases.SECOND)
+        case "transformer" | "second-transformer":
+            from training import phases, train_transformer
 
-            train_transformer.train(place, budget)
+            train_transformer.train(place, budget, phases.FIRST if stage == "transformer" else phases.SECOND)
+        case "average":
+            from training import average
+
+            average.average(place)
         case "export":
             from training import export
 

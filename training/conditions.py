@@ -19,12 +19,12 @@ from training.vision import load_features
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from training.phases import Phase
     from training.workplace import Workplace
 
     _Row = tuple[int, tuple[int, int], list[int]]
     """An instruction by number, the grid of the picture's cells, and the prompt's tokens."""
 
-_PAIRED_SHARE = 0.15
 _GRADED = 0.25
 _OF_FIRST = 1.3
 _EASY = 0.7
@@ -35,7 +35,8 @@ _HARD = {
     "pixelate": 1.6, "brighter": 1.5, "blur": 1.3, "white-border": 1.2, "warmer": 1.0, "cooler": 1.0,
     "high-key": 1.0, "soft-focus": 1.0, "snow-bright": 1.0, "teal-and-orange": 1.0,
 }  # fmt: skip
-"""How often these are trained, where others, tints above all, are as often as `_EASY`."""
+"""How often these are trained, where a phase says nothing else; others, tints above all, are as often as
+`_EASY`."""
 _ROUNDED_TO = 12
 """Prompts are filled up with spaces until their tokens are a multiple of this many: fewer lengths."""
 _LEAST_OF_A_LENGTH = 2000
@@ -63,15 +64,16 @@ class Length:
 class Conditions:
     """All instructions that are trained, with weights, and their prompts."""
 
-    def __init__(self, place: Workplace) -> None:
+    def __init__(self, place: Workplace, phase: Phase) -> None:
         device = place.device
         rng = random.Random(place.seed)
         self.instructions: list[Instruction] = singles()
-        self.weights = [_weight(each) for each in self.instructions]
+        self.weights = [_weight(each, _HARD | phase.hard) for each in self.instructions]
         plain = len(self.instructions)
-        pairs = {wordings.settled(draw_pair(rng)) for _ in range(place.size.pairs)}
+        drawn = round(phase.pairs * place.size.pairs)
+        pairs = {wordings.settled(draw_pair(rng, phase.graded_share)) for _ in range(drawn)}
         self.instructions += sorted(pairs, key=lambda each: each.labels())
-        share = _PAIRED_SHARE / (1 - _PAIRED_SHARE) * sum(self.weights) / len(pairs)
+        share = phase.paired_share / (1 - phase.paired_share) * sum(self.weights) / len(pairs)
         self.weights += [share] * len(pairs)
         self._tokens = Tokens.load(place.tokens)
         self._features = {grid: value.to(device) for grid, value in load_features(place.vision).items()}
@@ -81,7 +83,9 @@ class Conditions:
             {n.removeprefix("0."): v for n, v in weights.items() if n.startswith("0.")}
         )
         counts = [place.size.bank_prompts] * plain
-        counts += [max(3, place.size.bank_prompts // 8)] * (len(self.instructions) - plain)
+        counts += [max(3, int(place.size.bank_prompts * phase.paired_prompts))] * (
+            len(self.instructions) - plain
+        )
         counts[0] *= 6
         self.lengths = [self._length(rows) for rows in self._written(counts, rng)]
         self._shares = [len(each.states) for each in self.lengths]
@@ -151,10 +155,10 @@ class Conditions:
         return self._model(ids, grid, features[:1]).expand(count, -1, -1)
 
 
-def _weight(instruction: Instruction) -> float:
+def _weight(instruction: Instruction, hard: dict[str, float]) -> float:
     step = instruction.steps[0]
     return (
-        _HARD.get(step.name, _EASY)
+        hard.get(step.name, _EASY)
         * (_GRADED if step.strength else 1.0)
         * (_OF_FIRST if step.name in FIRST else 1.0)
     )

@@ -56,8 +56,8 @@ def export(place: Workplace, output: Path, *, quantised: bool = True) -> None:
     """Write all parts of the checkpoint into `output`; without `quantised` the transformer in float32."""
     output.mkdir(parents=True, exist_ok=True)
     tokens = Tokens.load(place.tokens)
-    _transformer(load_file(place.weights("transformer")), output / "transformer", quantised=quantised)
-    _vae(load_file(place.weights("vae_tuned")), output / "vae")
+    _transformer(load_file(place.weights("final_transformer")), output / "transformer", quantised=quantised)
+    _vae(load_file(place.weights("final_vae")), output / "vae")
     encoder = text_encoder(tokens)
     weights = load_file(place.weights("text"))
     language = {name[2:]: value for name, value in weights.items() if name.startswith("0.")}
@@ -69,7 +69,7 @@ def export(place: Workplace, output: Path, *, quantised: bool = True) -> None:
     image_processor().save_pretrained(output / "processor")
     from diffusers import FlowMatchEulerDiscreteScheduler
 
-    scheduler: Any = FlowMatchEulerDiscreteScheduler(shift=1.0, use_dynamic_shifting=False)
+    scheduler: Any = FlowMatchEulerDiscreteScheduler(shift=transformer.SHIFT, use_dynamic_shifting=False)
     scheduler.save_pretrained(output / "scheduler")
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     tell(f"exported {size / 1e6:.1f} MB to {output}")

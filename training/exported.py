@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from training.pools import LatentCoder
 from training.text_model import TextModel
 from training.tokens import Tokens
-from training.transformer import Transformer, unpack
+from training.transformer import SHIFT, Transformer, unpack
 from training.vae import Vae
 from training.vision import load_features
 
@@ -34,6 +34,8 @@ class Model:
     transformer: Transformer
     text: TextModel
     features: dict[tuple[int, int], Tensor]
+    shift: float
+    """Of the schedule: how near to nothing but noise all steps but the last end."""
 
     @torch.no_grad()
     def hidden(self, prompt: str) -> Tensor:
@@ -53,18 +55,21 @@ class Model:
         )
         text = self.hidden(prompt).expand(len(pictures), -1, -1).to(self.coder.type)
         for step in range(steps):
-            sigma, after = 1 - step / steps, 1 - (step + 1) / steps
+            sigma, after = (self.sigma(1 - each / steps) for each in (step, step + 1))
             sigmas = torch.full((len(pictures),), sigma, device=pictures.device)
             velocity = self.transformer(latents.to(self.coder.type), reference, text, sigmas, width // 16)
             latents = latents + (after - sigma) * velocity
         return self.coder.decode(unpack(latents, height // 8, width // 8)).clamp(0, 1)
+
+    def sigma(self, share: float) -> float:
+        """Return the share of noise at a place of the schedule from 1 to 0."""
+        return self.shift * share / (1 + (self.shift - 1) * share)
 
 
 def from_folder(folder: Path, place: Workplace) -> Model:
     """Read an exported checkpoint. The frozen vision tower, and its features, are the same in all of them."""
     import gguf
 
-    device = place.device
     reader: Any = gguf.GGUFReader(folder / "transformer" / "starter.gguf")
     weights = {
         tensor.name: torch.tensor(
@@ -86,28 +91,30 @@ def from_folder(folder: Path, place: Workplace) -> Model:
         for name, value in encoder.items()
         if name.startswith("model.")
     }
-    return _model(place, device, vae, weights, language)
+    schedule = json.loads((folder / "scheduler" / "scheduler_config.json").read_text("utf-8"))
+    return _model(place, vae, weights, language, schedule["shift"])
 
 
 def from_training(place: Workplace, *, quantised: bool) -> Model:
     """Read what training left; with `quantised` as it will be when it is exported."""
-    weights = load_file(place.weights("transformer"))
+    weights = load_file(place.weights("final_transformer"))
     if quantised:
         from training.export import rounded
 
         weights = rounded(weights)
     text = load_file(place.weights("text"))
     language = {name[2:]: value for name, value in text.items() if name.startswith("0.")}
-    return _model(place, place.device, load_file(place.weights("vae_tuned")), weights, language)
+    return _model(place, load_file(place.weights("final_vae")), weights, language, SHIFT)
 
 
 def _model(
     place: Workplace,
-    device: str,
     vae: dict[str, Tensor],
     weights: dict[str, Tensor],
     language: dict[str, Tensor],
+    shift: float,
 ) -> Model:
+    device = place.device
     vae.setdefault("sensitivity", torch.ones(len(vae["mean"])))
     coder = LatentCoder(vae, device)
     # What is measured is what the app computes on a CPU.
@@ -125,4 +132,5 @@ def _model(
         transformer.requires_grad_(requires_grad=False),
         text.requires_grad_(requires_grad=False),
         features,
+        shift,
     )

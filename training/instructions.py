@@ -80,14 +80,14 @@ def may_follow(first: str, second: str) -> bool:
     return first not in _FRAMES
 
 
-def draw_pair(rng: random.Random) -> Instruction:
-    """Draw two steps that may follow each other, mostly without strengths."""
+def draw_pair(rng: random.Random, graded: float = 0.2) -> Instruction:
+    """Draw two steps that may follow each other; where they may, this part of them has a strength."""
     while True:
         first, second = rng.choice(NAMES), rng.choice(NAMES)
         if may_follow(first, second):
-            return Instruction((_graded(first, rng), _graded(second, rng)))
+            return Instruction((_graded(first, rng, graded), _graded(second, rng, graded)))
 
 
-def _graded(name: str, rng: random.Random) -> Step:
-    graded = OPERATIONS[name].graded and rng.random() < 0.2
+def _graded(name: str, rng: random.Random, share: float) -> Step:
+    graded = OPERATIONS[name].graded and rng.random() < share
     return Step(name, rng.choice((Strength.SLIGHT, Strength.STRONG)) if graded else Strength.PLAIN)

@@ -13,7 +13,7 @@ import torch
 from training.bank import drawn
 from training.operations import MOVING
 from training.transformer import pack
-from training.vae import Vae, in_channels_last
+from training.vae import Vae, in_channels_last, own_weights
 
 if TYPE_CHECKING:
     import random
@@ -45,7 +45,7 @@ class Bucket:
     """How much more often than elsewhere instructions are taken that depend on the place."""
 
 
-BUCKETS = (
+_SMALL = (
     Bucket(256, 256, 192, 0.26), Bucket(256, 384, 128, 0.08, 0.0, 1.5), Bucket(384, 256, 128, 0.08, 0.0, 1.5),
     Bucket(224, 320, 168, 0.02, 0.0, 2), Bucket(320, 224, 168, 0.02, 0.0, 2),
     Bucket(288, 352, 120, 0.02, 0.0, 2), Bucket(352, 288, 120, 0.02, 0.0, 2),
@@ -58,6 +58,9 @@ BUCKETS = (
     Bucket(608, 416, 48, 0.04, 0.0, 1.6), Bucket(352, 480, 72, 0.02, 0.0, 1.6),
     Bucket(480, 352, 72, 0.02, 0.0, 1.6), Bucket(448, 576, 48, 0.02, 0.0, 1.6),
     Bucket(576, 448, 48, 0.02, 0.0, 1.6),
+)  # fmt: skip
+BUCKETS = (
+    *_SMALL,
     Bucket(768, 768, 20, 0.03, 0.3, 2), Bucket(640, 896, 20, 0.02, 0.3, 2),
     Bucket(896, 640, 20, 0.02, 0.3, 2), Bucket(544, 960, 22, 0.015, 0.3, 2),
     Bucket(960, 544, 22, 0.015, 0.3, 2),
@@ -69,6 +72,24 @@ BUCKETS = (
 """Sides are multiples of 32: on an odd count of tokens the middle, from which positions are counted, lies
 elsewhere, so that a mirrored position cannot be told from the position alone. The strips teach far positions
 at little cost. There are many: where a turned picture ends, or a bar begins, is learnt from the variety."""
+FURTHER_BUCKETS = (
+    *_SMALL,
+    Bucket(768, 768, 20, 0.03, 0.3, 3), Bucket(640, 896, 20, 0.015, 0.3, 3),
+    Bucket(896, 640, 20, 0.015, 0.3, 3), Bucket(544, 960, 22, 0.01, 0.3, 3),
+    Bucket(960, 544, 22, 0.01, 0.3, 3), Bucket(1024, 1024, 10, 0.04, 0.3, 3),
+    Bucket(864, 1280, 10, 0.01, 0.3, 3), Bucket(1280, 864, 10, 0.01, 0.3, 3),
+    Bucket(896, 1184, 10, 0.01, 0.3, 3), Bucket(1184, 896, 10, 0.01, 0.3, 3),
+    Bucket(736, 1280, 11, 0.01, 0.3, 3), Bucket(1280, 736, 11, 0.01, 0.3, 3),
+    Bucket(480, 1088, 20, 0.01, 0.3, 3), Bucket(1088, 480, 20, 0.01, 0.3, 3),
+    Bucket(672, 1120, 14, 0.01, 0.3, 3), Bucket(1120, 672, 14, 0.01, 0.3, 3),
+    Bucket(704, 1536, 10, 0.01, 0.3, 3), Bucket(1536, 704, 10, 0.01, 0.3, 3),
+    Bucket(768, 1376, 10, 0.01, 0.3, 3), Bucket(1376, 768, 10, 0.01, 0.3, 3),
+    Bucket(800, 1216, 10, 0.01, 0.3, 3), Bucket(1216, 800, 10, 0.01, 0.3, 3),
+    Bucket(832, 1312, 10, 0.01, 0.3, 3), Bucket(1312, 832, 10, 0.01, 0.3, 3),
+    Bucket(928, 1152, 10, 0.01, 0.3, 3), Bucket(1152, 928, 10, 0.01, 0.3, 3),
+    Bucket(992, 1056, 10, 0.01, 0.3, 3), Bucket(1056, 992, 10, 0.01, 0.3, 3),
+)  # fmt: skip
+"""Those of the second phase: others besides, among them what the app works at for usual photographs."""
 TOY_BUCKETS = (Bucket(64, 64, 192, 0.5), Bucket(64, 96, 192, 0.5, 0.0, 2))
 
 
@@ -88,9 +109,7 @@ class LatentCoder:
 
     def __init__(self, weights: dict[str, Tensor], device: str) -> None:
         self.vae = in_channels_last(Vae(), device)
-        self.vae.load_state_dict(
-            {n.removeprefix("vae."): v for n, v in weights.items() if n.startswith("vae.")}
-        )
+        self.vae.load_state_dict(own_weights(weights))
         self.vae.requires_grad_(requires_grad=False)
         self.mean, self.std = (weights[name].to(device).view(1, -1, 1, 1) for name in ("mean", "std"))
         self.type = torch.bfloat16 if device == "cuda" else torch.float32

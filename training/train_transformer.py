@@ -19,7 +19,7 @@ from training.bank import PictureBank
 from training.conditions import Conditions
 from training.instructions import Step
 from training.muon import Muon
-from training.pools import BUCKETS, TOY_BUCKETS, Batch, Bucket, LatentCoder, Pool
+from training.pools import TOY_BUCKETS, Batch, Bucket, LatentCoder, Pool
 from training.replay import Recorder
 from training.runs import (
     Average,
@@ -42,14 +42,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from training.conditions import Length
+    from training.phases import Phase
     from training.workplace import Workplace
 
-_RATE, _REST_RATE, _DECODER_RATE = 6e-3, 1e-3, 1e-3
-_PIXELS_FROM = 0.45
 _PIXEL_WEIGHT = 0.1
 _FLOOR = 1e-3
 """A squared error, 30 dB: what is nearer than that has had most of its attention."""
-_TINT = 8.0
 _DECODED, _WINDOW_PX, _MARGIN = 24, 256, 2
 """So many windows are decoded in a step: always of one size, since each new one costs seconds. What lies
 within the margin, in latents, of a side that is not the picture's is not looked at."""
@@ -86,13 +84,13 @@ def _prepare_compiler() -> None:
     symbols.use_duck_shape = False
 
 
-def train(place: Workplace, budget: Budget) -> None:
+def train(place: Workplace, budget: Budget, phase: Phase) -> None:
     """Train, and write the averaged weights of transformer and VAE."""
     torch.manual_seed(place.seed)
     torch.set_float32_matmul_precision("high")
     # It would plan anew, at some 0.1 s, for each of the many lengths.
     torch.backends.cuda.enable_cudnn_sdp(enabled=False)
-    training = _Training(place, budget)
+    training = _Training(place, budget, phase)
     run, saved_s = training.run, training.run.elapsed_s
     while run.fraction < 1 and not run.paused:
         training.step()
@@ -104,21 +102,23 @@ def train(place: Workplace, budget: Budget) -> None:
     training.save()
     training.write(place)
     training.probe()
-    tell(f"transformer: stopped at step {run.step}, {run.elapsed_s:.0f} s")
+    tell(f"{run.name}: stopped at step {run.step}, {run.elapsed_s:.0f} s")
 
 
 class _Training:
     """Everything that a step works on."""
 
-    def __init__(self, place: Workplace, budget: Budget) -> None:
-        device = place.device
-        self._conditions = Conditions(place)
+    def __init__(self, place: Workplace, budget: Budget, phase: Phase) -> None:
+        device, self._phase = place.device, phase
+        self._conditions = Conditions(place, phase)
         self._bank = PictureBank(
             place.pictures / "training", place.drawn, device, place.size.drawn, place.size.drawn_px
         )
-        self._vae_weights = load_file(place.weights("vae"))
+        self._vae_weights = load_file(place.weights(f"{phase.prefix}vae"))
         self._coder = LatentCoder(self._vae_weights, device)
         self._model = Transformer().to(device)
+        if phase.begins_with is not None:
+            self._model.load_state_dict(load_file(place.weights(f"{phase.begins_with}transformer")))
         vae = self._coder.vae
         self._decoder = nn.ModuleList([vae.decoder, vae.post_quant_conv])
         set_trained(self._decoder)
@@ -126,16 +126,18 @@ class _Training:
             _prepare_compiler()
             fuse_kernels()
             self._model.compile_blocks()
-        self._of_model = _optimisers(self._model, fused=device == "cuda")
-        self._of_decoder = vae_optimisers(self._decoder, _DECODER_RATE, _DECODER_RATE / 2)
+        rate, rest_rate, decoder_rate = phase.rates
+        self._of_model = _optimisers(self._model, rate, rest_rate, fused=device == "cuda")
+        self._of_decoder = vae_optimisers(self._decoder, decoder_rate, decoder_rate / 2)
         both = self._of_model + self._of_decoder
-        self.run = Run("transformer", place.checkpoint("transformer"), budget, both, place.seed)
+        name = f"{phase.prefix}transformer"
+        self.run = Run(name, place.checkpoint(name), budget, both, place.seed)
         self._average, self._decoder_average = Average(self._model), Average(self._decoder)
         if kept := self.run.resume():
             self._model.load_state_dict(kept["network"])
             self._decoder.load_state_dict(kept["decoder"])
             self._average.weights, self._decoder_average.weights = kept["average"], kept["decoder_average"]
-        buckets = BUCKETS if place.size.batch == 1 else TOY_BUCKETS
+        buckets = phase.buckets if place.size.batch == 1 else TOY_BUCKETS
         decoded = place.batch(_DECODED)
         self._pools = [
             Pool(each, (place.batch(each.batch), decoded), self._coder, self._bank, self._conditions)
@@ -148,7 +150,7 @@ class _Training:
         self._recorder = Recorder(device, recording=place.compiled)
         if device == "cuda":
             put_rates_on_device(both, device)
-        tell(f"transformer: {len(self._conditions.instructions)} instructions; {self._bank.summary}")
+        tell(f"{name}: {len(self._conditions.instructions)} instructions; {self._bank.summary}")
 
     def step(self) -> None:
         """Take one step."""
@@ -160,7 +162,7 @@ class _Training:
         rare = None if bucket.share >= _OFTEN else self._pools.index(pool)
         length = self._conditions.draw_length(rng, rare)
         # Asked for once: it is a clock.
-        rolled = run.fraction >= _PIXELS_FROM
+        rolled = run.fraction >= self._phase.pixels_from
         on_pixels = rolled and min(bucket.height, bucket.width) >= self._window
         pool.renew(rng)
         name = (bucket, length.states.shape[1], rolled)
@@ -172,7 +174,7 @@ class _Training:
             keep_finite(run, self._loss, self._safe, (self._average, self._decoder_average))
         if run.due(20):
             size = f"{bucket.width}×{bucket.height}, {len(self._recorder)} recordings"
-            tell(f"transformer {run.step} {run.elapsed_s:.0f}s {size} loss {self._loss.item():.4f}")
+            tell(f"{run.name} {run.step} {run.elapsed_s:.0f}s {size} loss {self._loss.item():.4f}")
 
     def _learn(self, pool: Pool, length: Length, *, on_pixels: bool, rolled: bool) -> None:
         """Change the weights once: what `Recorder` records."""
@@ -208,7 +210,7 @@ class _Training:
         wanted = batch.pixels.movedim(1, -1)[which, rows[:, :, None], columns[:, None]].movedim(-1, 1)
         weights = row_weights[:, None, :, None] * column_weights[:, None, None]
         weights = weights.repeat_interleave(8, -1).repeat_interleave(8, -2)
-        return log_error(found, wanted.float() / 255, weights, floor=_FLOOR, tint=_TINT)
+        return log_error(found, wanted.float() / 255, weights, floor=_FLOOR, tint=self._phase.tint)
 
     def save(self) -> None:
         """Write the checkpoint to go on from."""
@@ -223,8 +225,9 @@ class _Training:
             f"vae.{'decoder' if name[0] == '0' else 'post_quant_conv'}{name[1:]}": value
             for name, value in self._decoder_average.weights.items()
         }
-        write_weights(place.weights("transformer"), self._average.weights)
-        write_weights(place.weights("vae_tuned"), self._vae_weights | tuned)
+        prefix = self._phase.prefix
+        write_weights(place.weights(f"{prefix}transformer"), self._average.weights)
+        write_weights(place.weights(f"{prefix}vae_tuned"), self._vae_weights | tuned)
 
     @torch.no_grad()
     def probe(self) -> None:
@@ -245,7 +248,7 @@ class _Training:
             edited = self._coder.decode(unpack(clean, _PROBE_PX // 8, _PROBE_PX // 8))
             found[name] = round(float(psnr_db(edited, Step(name).apply(pictures)).mean()), 1)
         self._model.load_state_dict(now)
-        tell(f"transformer, on training pictures: {found}")
+        tell(f"{self.run.name}, on training pictures: {found}")
 
 
 def _window(side: int, window: int, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -264,11 +267,13 @@ def _is_matrix(name: str, parameter: nn.Parameter) -> bool:
     return parameter.ndim == 2 and "transformer_blocks" in name and "_mod." not in name
 
 
-def _optimisers(model: Transformer, *, fused: bool) -> list[tuple[torch.optim.Optimizer, float]]:
+def _optimisers(
+    model: Transformer, rate: float, rest_rate: float, *, fused: bool
+) -> list[tuple[torch.optim.Optimizer, float]]:
     """Return Muon for the blocks' matrices but the modulation's, AdamW for the rest."""
     matrices, rest = split(model, _is_matrix)
-    adam = torch.optim.AdamW(rest, lr=_REST_RATE, betas=(0.9, 0.98), weight_decay=0, fused=fused)
-    return [(Muon(matrices, _RATE), _RATE), (adam, _REST_RATE)]
+    adam = torch.optim.AdamW(rest, lr=rest_rate, betas=(0.9, 0.98), weight_decay=0, fused=fused)
+    return [(Muon(matrices, rate), rate), (adam, rest_rate)]
 
 
 def _spoilt(batch: Batch, noise: Tensor) -> tuple[Tensor, Tensor]:

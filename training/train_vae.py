@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from training.bank import PictureBank
@@ -26,20 +27,17 @@ from training.runs import (
     tell,
     write_weights,
 )
-from training.vae import CHANNELS, Vae, fuse_kernels, in_channels_last, set_trained
+from training.vae import CHANNELS, Vae, fuse_kernels, in_channels_last, own_weights, set_trained
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from training.phases import Phase
     from training.workplace import Workplace
 
 _SMALL, _LARGE = (128, 192), (256, 48)
 """Side in pixels and batch, at first and later."""
-_LARGE_FROM = 0.55
 _KL = 0.01
-_FAINT = 0.3
-"""How much the error counts in what a pencil sketch shows: texture in the dark, which other errors hide."""
-_RATE = 4e-3
 _EDITS = 6
 """So many instructions are applied in a batch, to a twelfth of it each."""
 _HARD = {"sketch": 5.0, "sharpen": 3.0, "contrast": 2.0, "saturate": 2.0, "posterise": 2.0, "brighter": 2.0}
@@ -65,11 +63,11 @@ def optimisers(
     return [(Muon(matrices, rate), rate), (adam, rest_rate)]
 
 
-def train(place: Workplace, budget: Budget) -> None:
+def train(place: Workplace, budget: Budget, phase: Phase) -> None:
     """Train, measure, and write the averaged weights with the statistics of the latents."""
     torch.manual_seed(place.seed)
     torch.backends.cudnn.benchmark = True
-    training = _Training(place, budget)
+    training = _Training(place, budget, phase)
     run = training.run
     while run.fraction < 1 and not run.paused:
         training.step()
@@ -79,8 +77,8 @@ def train(place: Workplace, budget: Budget) -> None:
 class _Training:
     """Everything that a step works on."""
 
-    def __init__(self, place: Workplace, budget: Budget) -> None:
-        self._place, device = place, place.device
+    def __init__(self, place: Workplace, budget: Budget, phase: Phase) -> None:
+        self._place, self._phase, device = place, phase, place.device
         if place.compiled:
             fuse_kernels()
         self._bank = PictureBank(
@@ -88,10 +86,13 @@ class _Training:
         )
         tell(f"vae: {self._bank.summary}")
         self._vae = in_channels_last(Vae(), device)
+        self._former: dict[str, Tensor] | None = None
+        if phase.begins_with is not None:
+            self._former = load_file(place.weights(f"{phase.begins_with}vae"))
+            self._vae.load_state_dict(own_weights(self._former))
         set_trained(self._vae)
-        self.run = Run(
-            "vae", place.checkpoint("vae"), budget, optimisers(self._vae, _RATE, _RATE), place.seed
-        )
+        name, rate = f"{phase.prefix}vae", phase.vae_rate
+        self.run = Run(name, place.checkpoint(name), budget, optimisers(self._vae, rate, rate), place.seed)
         self._average = Average(self._vae)
         if kept := self.run.resume():
             self._vae.load_state_dict(kept["network"])
@@ -113,7 +114,7 @@ class _Training:
         """Take one step."""
         run = self.run
         run.begin_step()
-        side, count = _SMALL if run.fraction < _LARGE_FROM else _LARGE
+        side, count = _SMALL if run.fraction < self._phase.large_from else _LARGE
         self._pixels[side].copy_(self._batch(self._place.batch(count), side))
         self._recorder.run(side, partial(self._learn, side))
         self._average.update(self._vae, run.step)
@@ -121,7 +122,7 @@ class _Training:
             keep_finite(run, self._told["error"], self._safe, [self._average])
         if run.due(20):
             said = ", ".join(f"{name} {value.item():.3f}" for name, value in self._told.items())
-            tell(f"vae {run.step} {run.elapsed_s:.0f}s {side} px: {said}")
+            tell(f"{run.name} {run.step} {run.elapsed_s:.0f}s {side} px: {said}")
 
     def _learn(self, side: int) -> None:
         """Change the weights once: what `Recorder` records."""
@@ -134,7 +135,7 @@ class _Training:
         error = log_error(found, pixels)
         # Of the pictures that are not edited already.
         faint = log_error(_SKETCH.apply(found[half:]), _SKETCH.apply(pixels[half:]))
-        loss = error + _FAINT * faint + 2 * _edges(found - pixels) + _KL * divergence
+        loss = error + self._phase.faint * faint + 2 * _edges(found - pixels) + _KL * divergence
         loss.backward()
         nn.utils.clip_grad_norm_(self._vae.parameters(), 1.0)
         for optimiser, _ in self.run.optimisers:
@@ -158,8 +159,13 @@ class _Training:
         run.save(network=vae.state_dict(), average=self._average.weights)
         vae.load_state_dict(self._average.weights)
         own = {f"vae.{name}": value for name, value in vae.state_dict().items()}
-        write_weights(self._place.weights("vae"), own | self._statistics())
-        tell(f"vae: done at step {run.step}; {measure(vae, self._bank):.2f} dB on training crops of 256 px")
+        statistics = self._statistics()
+        if self._former is not None:
+            # A transformer goes on with it, for which latents have to mean the same.
+            statistics |= {each: self._former[each] for each in ("mean", "std")}
+        write_weights(self._place.weights(run.name), own | statistics)
+        level = measure(vae, self._bank)
+        tell(f"{run.name}: done at step {run.step}; {level:.2f} dB on training crops of 256 px")
 
     @torch.no_grad()
     def _statistics(self) -> dict[str, Tensor]:

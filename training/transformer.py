@@ -29,6 +29,9 @@ CONFIG: dict[str, Any] = {
     "joint_attention_dim": TEXT_WIDTH,
     "axes_dims_rope": [16, 24, 24],
 }
+SHIFT = 10.0
+"""Of the noise schedule. What a step has made of the picture spoils the next ones a little (a tint, softer
+pixels), so all but the last stay near nothing but noise: four steps are then as good as one."""
 _HEAD = int(CONFIG["attention_head_dim"])
 _WIDTH = _HEAD * int(CONFIG["num_attention_heads"])
 _EPSILON = 1e-6

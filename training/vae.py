@@ -230,3 +230,8 @@ def expand(weights: dict[str, Tensor], mean: list[float], std: list[float]) -> A
             value.copy_(weights[name].reshape(value.shape))
     full.load_state_dict(state)
     return full
+
+
+def own_weights(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the network's own of the weights that a training left, without the statistics of the latents."""
+    return {name.removeprefix("vae."): value for name, value in weights.items() if name.startswith("vae.")}

@@ -18,13 +18,14 @@ class Size:
     prompts: int = 400_000
     bank_prompts: int = 150
     """For each instruction of one step; of those of two steps there are fewer."""
-    pairs: int = 1200
+    pairs: float = 1.0
+    """Of two steps, this part is drawn of what a phase says."""
     batch: float = 1.0
     """All batches are this part of the real ones."""
 
 
 REAL = Size()
-TOY = Size(drawn=10, drawn_px=256, prompts=2000, bank_prompts=6, pairs=10, batch=0.02)
+TOY = Size(drawn=10, drawn_px=256, prompts=2000, bank_prompts=6, pairs=0.01, batch=0.02)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,23 @@
-"""The whole program at toy size: three trainings, one interrupted, and a checkpoint that the app runs."""
+"""The whole program at toy size: all trainings, one interrupted, and a checkpoint that the app runs."""
 
 import dataclasses
 import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from qie_desktop.core.cancel import CancelToken
 from qie_desktop.core.catalogue import find_model
 from qie_desktop.engines.local.checkpoint import Checkpoint
 from qie_desktop.engines.local.inference.device import choose_device
 from qie_desktop.engines.local.inference.pipeline import Edit, LocalPipeline
-from training import evaluate, export, procedural, train_text, train_transformer, train_vae, vision
+from qie_desktop.engines.local.inference.schedule import Schedule
+from training import average, evaluate, export, procedural, train_text, train_transformer, train_vae, vision
+from training import exported as exported_weights
+from training.phases import FIRST, SECOND
 from training.runs import Budget
 from training.tokens import Tokens
 from training.workplace import TOY, Workplace
@@ -40,10 +45,16 @@ def test_a_toy_is_trained_exported_measured_and_run(tmp_path):
     )
 
     train_text.train(place, Budget(1000, steps=2))
-    train_vae.train(place, Budget(1000, steps=1))
-    train_vae.train(place, Budget(1000, steps=2))
+    train_vae.train(place, Budget(1000, steps=1), FIRST)
+    train_vae.train(place, Budget(1000, steps=2), FIRST)
     # The first is of the first kind, on targets with any share of noise.
-    train_transformer.train(place, Budget(1000, steps=4))
+    train_transformer.train(place, Budget(1000, steps=4), FIRST)
+    train_vae.train(place, Budget(1000, steps=2), SECOND)
+    train_transformer.train(place, Budget(1000, steps=1), SECOND)
+    first, second = load_file(place.weights("vae")), load_file(place.weights("second_vae"))
+    assert torch.equal(first["mean"], second["mean"]), "the transformer goes on with latents that it knows"
+    assert not torch.equal(first["vae.decoder.conv_out.weight"], second["vae.decoder.conv_out.weight"])
+    average.average(place)
     export.export(place, tmp_path / "starter")
     extent = evaluate.Extent(
         sizes=((96, 64),), names=("unchanged", "mirror"), models=("quantised", "exported")
@@ -54,6 +65,10 @@ def test_a_toy_is_trained_exported_measured_and_run(tmp_path):
     quantised, exported = (measured[label]["96×64"] for label in ("quantised", "exported"))
     assert quantised == pytest.approx(exported, abs=0.2), "what is exported is what was trained"
     folder = tmp_path / "starter"
+    schedule = Schedule(folder / "scheduler", 4, 24, torch.device("cpu"))
+    model = exported_weights.from_folder(folder, place)
+    ours = [1000 * model.sigma(1 - step / 4) for step in range(4)]
+    assert [float(each) for each in schedule.timesteps] == pytest.approx(ours), "measured as the app runs it"
     pipeline = LocalPipeline(
         Checkpoint(folder, folder / "transformer" / "starter.gguf"), choose_device("cpu")
     )
