@@ -15,7 +15,7 @@ from training.runs import Budget
 from training.workplace import REAL, TOY, Workplace
 
 _SECONDS = {
-    "text": 75.0, "vae": 340.0, "transformer": 780.0, "second-vae": 90.0, "second-transformer": 330.0,
+    "text": 75.0, "vae": 330.0, "transformer": 750.0, "second-vae": 85.0, "second-transformer": 320.0,
 }  # fmt: skip
 _STAGES = (
     "prepare", "text", "vae", "transformer", "second-vae", "second-transformer", "average", "export",
@@ -46,6 +46,7 @@ def main() -> None:
     )
     reading.add_argument("--sizes", nargs="*", metavar="WxH", help="evaluate: at these sizes alone")
     reading.add_argument("--pictures", type=int, help="evaluate: on the first so many held-out pictures")
+    reading.add_argument("--edit-steps", type=int, help="evaluate: so many steps for each edit")
     reading.add_argument("--names", nargs="*", help="evaluate: these operations alone")
     reading.add_argument(
         "--models", nargs="*", help="evaluate: trained, quantised, exported or several of them"
@@ -72,11 +73,13 @@ def _run(stage: str, place: Workplace, budget: Budget, said: argparse.Namespace)
         case "vae" | "second-vae":
             from training import phases, train_vae
 
-            train_vae.train(place, budget, phases.FIRST if stage == "vae" else phases.SECOND)
+            phase = phases.SECOND if stage.startswith("second") else phases.FIRST
+            train_vae.train(place, budget, phase)
         case "transformer" | "second-transformer":
             from training import phases, train_transformer
 
-            train_transformer.train(place, budget, phases.FIRST if stage == "transformer" else phases.SECOND)
+            phase = phases.SECOND if stage.startswith("second") else phases.FIRST
+            train_transformer.train(place, budget, phase)
         case "average":
             from training import average
 
@@ -95,6 +98,7 @@ def _run(stage: str, place: Workplace, budget: Budget, said: argparse.Namespace)
                 pictures=said.pictures,
                 names=tuple(said.names or every.names),
                 models=tuple(said.models or every.models),
+                steps=said.edit_steps or every.steps,
             )
             evaluate.report(place, said.output, extent)
 

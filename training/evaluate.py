@@ -36,6 +36,8 @@ SIZES = (
     (608, 928), (1024, 1024), (1248, 832), (832, 1248),
 )  # fmt: skip
 """Widths and heights in pixels."""
+_STEPS = 4
+"""Of each edit. The app takes one by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Extent:
     pictures: int | None = None
     names: tuple[str, ...] = NAMES
     models: tuple[str, ...] = ("trained", "quantised", "exported")
+    steps: int = _STEPS
 
 
 def held_out(place: Workplace, width: int, height: int, limit: int | None = None) -> Tensor:
@@ -71,7 +74,7 @@ def prompt_for(name: str) -> str:
 
 
 @torch.no_grad()
-def measure(model: Model, pictures: Tensor, names: tuple[str, ...], steps: int = 4) -> dict[str, float]:
+def measure(model: Model, pictures: Tensor, names: tuple[str, ...], steps: int = _STEPS) -> dict[str, float]:
     """Return the mean PSNR in dB for each operation, and as `vae` that of reconstruction alone.
 
     Besides, as `SHIFT`, how far the result of any operation is moved against the exact one, and as `TINT` the
@@ -149,8 +152,9 @@ def report(place: Workplace, output: Path, extent: Extent) -> None:
         found = results.setdefault(label, {})
         for width, height in extent.sizes:
             pictures = held_out(place, width, height, extent.pictures)
-            found[f"{width}×{height}"] = measure(model, pictures, extent.names)
-            tell(f"{label} {width}×{height}: {json.dumps(found[f'{width}×{height}'])}")
+            size = f"{width}×{height}" + ("" if extent.steps == _STEPS else f", {extent.steps} steps")
+            found[size] = measure(model, pictures, extent.names, extent.steps)
+            tell(f"{label} {size}: {json.dumps(found[size])}")
             _write(place, results)
         if place.device == "cuda":
             pictures = held_out(place, 512, 512, extent.pictures)

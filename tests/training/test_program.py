@@ -60,8 +60,11 @@ def test_a_toy_is_trained_exported_measured_and_run(tmp_path):
         sizes=((96, 64),), names=("unchanged", "mirror"), models=("quantised", "exported")
     )
     evaluate.report(place, tmp_path / "starter", extent)
+    once = dataclasses.replace(extent, models=("exported",), steps=1)
+    evaluate.report(place, tmp_path / "starter", once)
 
     measured = json.loads((place.folder / "evaluation.json").read_text())
+    assert measured["exported"]["96×64, 1 steps"].keys() == measured["exported"]["96×64"].keys()
     quantised, exported = (measured[label]["96×64"] for label in ("quantised", "exported"))
     assert quantised == pytest.approx(exported, abs=0.2), "what is exported is what was trained"
     folder = tmp_path / "starter"
