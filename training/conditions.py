@@ -43,8 +43,8 @@ _HARD = {
 _RECORDED = (16, 32, 48, 64, 80, 128)
 """Tokens that texts of recorded steps are long: they are filled up with spaces. Longer ones are left out."""
 _EVERY = (*range(1, 49), 64, 80, 128)
-"""And those of other steps. What people write is short, and nobody adds spaces to it: trained with texts of 24
-tokens and more alone, the shorter ones filled up, a model failed with some that were not."""
+"""And those of other steps. What people write is short, and nobody adds spaces to it: trained with texts of
+24 tokens and more alone, the shorter ones filled up, a model failed with some that were not."""
 _LEAST_SHARE = 150
 """A length is drawn as often as prompts are so long, or as if so many were."""
 _AT_ONCE = 512
