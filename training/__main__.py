@@ -15,7 +15,7 @@ from training.runs import Budget
 from training.workplace import REAL, TOY, Workplace
 
 _SECONDS = {
-    "text": 60.0, "vae": 300.0, "transformer": 720.0, "second-vae": 70.0, "second-transformer": 300.0,
+    "text": 75.0, "vae": 330.0, "transformer": 750.0, "second-vae": 85.0, "second-transformer": 320.0,
 }  # fmt: skip
 _STAGES = (
     "prepare", "text", "vae", "transformer", "second-vae", "second-transformer", "average", "export",

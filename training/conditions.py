@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,8 +17,6 @@ from training.tokens import Tokens
 from training.vision import load_features
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from torch import Tensor
 
     from training.phases import Phase
@@ -40,14 +37,12 @@ _HARD = {
 }  # fmt: skip
 """How often these are trained, where a phase says nothing else; others, tints above all, are as often as
 `_EASY`."""
-_RECORDED = (16, 32, 48, 64, 80, 128)
-"""Tokens that texts of recorded steps are long: they are filled up with spaces. Longer ones are left out."""
-_EVERY = (*range(1, 49), 64, 80, 128)
-"""And those of other steps. What people write is short, and nobody adds spaces to it: trained with texts of
-24 tokens and more alone, the shorter ones filled up, a model failed with some that were not."""
-_LEAST_SHARE = 150
-"""A length is drawn as often as prompts are so long, or as if so many were."""
+_ROUNDED_TO = 12
+"""Prompts are filled up with spaces until their tokens are a multiple of this many: fewer lengths."""
+_LEAST_OF_A_LENGTH = 2000
 _AT_ONCE = 512
+_EVERY = 3
+"""For a rare size, one in so many lengths is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +54,6 @@ class Length:
     first: Tensor
     """For each instruction, by number, where its prompts begin; `count` of them follow."""
     count: Tensor
-    named: frozenset[int]
-    """The instructions that there are prompts for."""
-
-    @property
-    def share(self) -> int:
-        """How often it is drawn, beside others."""
-        return max(_LEAST_SHARE, len(self.states))
 
     def draw(self, which: Tensor) -> Tensor:
         """Return hidden states `(B, T, width)` of prompts for instructions, by number."""
@@ -99,29 +87,32 @@ class Conditions:
             len(self.instructions) - plain
         )
         counts[0] *= 6
-        rows = list(self._written(counts, rng))
-        self._recorded = [self._length(each) for each in self._filled_up(rows, _RECORDED)]
-        self._every = [self._length(each) for each in self._filled_up(rows, _EVERY)]
+        self.lengths = [self._length(rows) for rows in self._written(counts, rng)]
+        self._shares = [len(each.states) for each in self.lengths]
 
-    def _written(self, counts: list[int], rng: random.Random) -> Iterator[_Row]:
-        """Write so many prompts for each instruction."""
-        grids = list(self._features)
+    def _written(self, counts: list[int], rng: random.Random) -> list[list[_Row]]:
+        """Return so many prompts for each instruction, together with those of the same length."""
+        grids, space = list(self._features), self._tokens.bytes[ord(" ")]
+        found: dict[int, list[_Row]] = {}
         for index, count in enumerate(counts):
             for _ in range(count):
                 grid = rng.choice(grids)
-                yield index, grid, self._tokens.prompt(wordings.write(self.instructions[index], rng))
-
-    def _filled_up(self, rows: list[_Row], lengths: tuple[int, ...]) -> list[list[_Row]]:
-        """Return prompts together that come to the same of these lengths, filled up with spaces."""
-        space = self._tokens.bytes[ord(" ")]
-        found: dict[int, list[_Row]] = {}
-        for index, (down, across), ids in rows:
-            size = len(ids) + down * across
-            if size <= lengths[-1]:
-                longer = lengths[bisect_left(lengths, size)]
-                filled = ids + [space] * (longer - size)
-                found.setdefault(longer, []).append((index, (down, across), filled))
-        return [found[each] for each in sorted(found)]
+                ids = self._tokens.prompt(wordings.write(self.instructions[index], rng))
+                ids += [space] * (-(len(ids) + grid[0] * grid[1]) % _ROUNDED_TO)
+                found.setdefault(len(ids) + grid[0] * grid[1], []).append((index, grid, ids))
+        # Lengths that few prompts have are made up to the next one.
+        kept: list[list[_Row]] = []
+        waiting: list[_Row] = []
+        for size in sorted(found):
+            made_up = [
+                (index, grid, ids + [space] * (size - len(ids) - grid[0] * grid[1]))
+                for index, grid, ids in waiting
+            ]
+            waiting = found[size] + made_up
+            if len(waiting) >= min(_LEAST_OF_A_LENGTH, sum(counts) // 20):
+                kept.append(waiting)
+                waiting = []
+        return [*kept, waiting] if waiting else kept
 
     @torch.no_grad()
     def _length(self, rows: list[_Row]) -> Length:
@@ -143,21 +134,17 @@ class Conditions:
                 for place, each in zip(part, hidden, strict=True):
                     states[place] = each
         count = torch.bincount(torch.tensor([row[0] for row in rows]), minlength=len(self.instructions))
-        return Length(
-            torch.stack(states),
-            (count.cumsum(0) - count).to(device),
-            count.to(device),
-            frozenset(row[0] for row in rows),
-        )
+        return Length(torch.stack(states), (count.cumsum(0) - count).to(device), count.to(device))
 
-    def draw_length(self, rng: random.Random, asked: set[int], *, recorded: bool) -> Length:
-        """Draw how long a batch's texts are, about as often as prompts are so long.
+    def draw_length(self, rng: random.Random, rare_size: int | None = None) -> Length:
+        """Draw how long a batch's texts are, as often as prompts are so long.
 
-        There are prompts for some of the `asked` instructions. Steps that are recorded have few lengths.
+        For a rare size, by number, only of a few lengths, which are others for the next size.
         """
-        lengths = self._recorded if recorded else self._every
-        some = [each for each in lengths if not each.named.isdisjoint(asked)]
-        return rng.choices(some, [each.share for each in some])[0]
+        some = slice(None)
+        if rare_size is not None:
+            some = slice(rare_size % min(_EVERY, len(self.lengths)), None, _EVERY)
+        return rng.choices(self.lengths[some], self._shares[some])[0]
 
     @torch.no_grad()
     def encode_text(self, text: str, count: int) -> Tensor:

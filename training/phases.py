@@ -6,7 +6,9 @@ faint texture, sketches, more sizes and pairs. The mean of both is better than e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from training.pools import BUCKETS, FURTHER_BUCKETS, Bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Phase:
     """From this part of the time on pixels count, and a step begins as an edit does."""
     tint: float
     """How much more the error of a picture's mean colour counts."""
+    buckets: tuple[Bucket, ...]
     hard: dict[str, float]
     """How often some operations are trained, where `conditions` says otherwise."""
     paired_share: float
@@ -48,6 +51,7 @@ FIRST = Phase(
     rates=(6e-3, 1e-3, 1e-3),
     pixels_from=0.45,
     tint=8.0,
+    buckets=BUCKETS,
     hard={},
     paired_share=0.15,
     pairs=1200,
@@ -63,6 +67,7 @@ SECOND = Phase(
     rates=(2.4e-3, 4e-4, 6e-4),
     pixels_from=0.0,
     tint=32.0,
+    buckets=tuple(replace(each, begins=0.0) for each in FURTHER_BUCKETS),
     hard={"unchanged": 3.5, "sketch": 10.0, "cinematic-bars": 2.0},
     paired_share=0.18,
     pairs=3000,

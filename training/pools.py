@@ -32,59 +32,65 @@ _PLACED = (*MOVING, "vignette", "cinematic-bars", "white-border")
 """What depends on where in the picture something is. Other instructions hold at sizes not trained much."""
 
 
-_WORK = 12_600_000
-"""Pixels of a batch of small pictures. Of large ones it has fewer: attention makes each cost more."""
-_ATTENTION = 6_000_000
-_MOST = 256
-
-
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A size in pixels, how often a step is taken of it, and from which part of the time on."""
+    """A size in pixels, the batch that a step takes of it, how often, and from which part of the time on."""
 
     height: int
     width: int
+    batch: int
     share: float
     begins: float = 0.0
     placed: float = 1.0
     """How much more often than elsewhere instructions are taken that depend on the place."""
 
-    @property
-    def batch(self) -> int:
-        """Pictures that a step takes."""
-        area = self.height * self.width
-        return min(_MOST, round(_WORK / (area + area * area / _ATTENTION)))
 
-
-def _both_ways(
-    sizes: tuple[tuple[int, int], ...], share: float, begins: float, placed: float
-) -> tuple[Bucket, ...]:
-    """Return buckets of sizes, lying and standing, that have a share together."""
-    turned = dict.fromkeys(size for short, long in sizes for size in ((short, long), (long, short)))
-    return tuple(Bucket(*size, share / len(turned), begins, placed) for size in turned)
-
-
+_SMALL = (
+    Bucket(256, 256, 192, 0.26), Bucket(256, 384, 128, 0.08, 0.0, 1.5), Bucket(384, 256, 128, 0.08, 0.0, 1.5),
+    Bucket(224, 320, 168, 0.02, 0.0, 2), Bucket(320, 224, 168, 0.02, 0.0, 2),
+    Bucket(288, 352, 120, 0.02, 0.0, 2), Bucket(352, 288, 120, 0.02, 0.0, 2),
+    Bucket(288, 512, 80, 0.02, 0.0, 2), Bucket(512, 288, 80, 0.02, 0.0, 2),
+    Bucket(64, 640, 256, 0.012, 0.1, 3), Bucket(640, 64, 256, 0.012, 0.1, 3),
+    Bucket(96, 768, 160, 0.012, 0.1, 3), Bucket(768, 96, 160, 0.012, 0.1, 3),
+    Bucket(64, 1024, 192, 0.012, 0.1, 3), Bucket(1024, 64, 192, 0.012, 0.1, 3),
+    Bucket(64, 1280, 160, 0.012, 0.1, 3), Bucket(1280, 64, 160, 0.012, 0.1, 3),
+    Bucket(512, 512, 48, 0.12, 0.0, 1.3), Bucket(416, 608, 48, 0.04, 0.0, 1.6),
+    Bucket(608, 416, 48, 0.04, 0.0, 1.6), Bucket(352, 480, 72, 0.02, 0.0, 1.6),
+    Bucket(480, 352, 72, 0.02, 0.0, 1.6), Bucket(448, 576, 48, 0.02, 0.0, 1.6),
+    Bucket(576, 448, 48, 0.02, 0.0, 1.6),
+)  # fmt: skip
 BUCKETS = (
-    Bucket(256, 256, 0.26), Bucket(256, 384, 0.08, 0.0, 1.5), Bucket(384, 256, 0.08, 0.0, 1.5),
-    Bucket(512, 512, 0.12, 0.0, 1.3),
-    *_both_ways(((224, 320), (288, 352), (288, 512), (320, 320), (320, 416), (320, 480)), 0.14, 0.0, 2),
-    *_both_ways(((352, 480), (384, 384), (384, 512), (448, 448), (448, 576), (480, 640)), 0.12, 0.0, 1.6),
-    *_both_ways(((416, 608),), 0.06, 0.0, 1.6),
-    *_both_ways(((64, 640), (96, 768), (64, 1024), (64, 1280)), 0.09, 0.1, 3),
-    *_both_ways(((640, 640), (768, 768), (608, 800), (608, 928), (640, 896)), 0.07, 0.3, 2),
-    *_both_ways(((544, 960), (480, 1088), (672, 1120)), 0.03, 0.3, 2),
-    Bucket(1024, 1024, 0.03, 0.3, 2.5),
-    *_both_ways(((672, 1600), (704, 1536), (736, 1280), (768, 1376), (800, 1216)), 0.06, 0.3, 2.5),
-    *_both_ways(((832, 1248), (832, 1312), (864, 1280), (896, 1184), (928, 1152)), 0.06, 0.3, 2.5),
-    *_both_ways(((960, 1088), (992, 1056)), 0.02, 0.3, 2.5),
+    *_SMALL,
+    Bucket(768, 768, 20, 0.03, 0.3, 2), Bucket(640, 896, 20, 0.02, 0.3, 2),
+    Bucket(896, 640, 20, 0.02, 0.3, 2), Bucket(544, 960, 22, 0.015, 0.3, 2),
+    Bucket(960, 544, 22, 0.015, 0.3, 2),
+    Bucket(1024, 1024, 10, 0.03, 0.3, 2), Bucket(864, 1280, 10, 0.015, 0.3, 2),
+    Bucket(1280, 864, 10, 0.015, 0.3, 2), Bucket(896, 1184, 10, 0.015, 0.3, 2),
+    Bucket(1184, 896, 10, 0.015, 0.3, 2), Bucket(736, 1280, 11, 0.015, 0.3, 2),
+    Bucket(1280, 736, 11, 0.015, 0.3, 2),
 )  # fmt: skip
 """Sides are multiples of 32: on an odd count of tokens the middle, from which positions are counted, lies
 elsewhere, so that a mirrored position cannot be told from the position alone. The strips teach far positions
-at little cost. There are many: where a turned picture ends, or a bar begins, is learnt from the variety. What
-the app works at for usual photographs is among them."""
-TOY_BUCKETS = (Bucket(64, 64, 0.5), Bucket(64, 96, 0.05, 0.0, 2))
-OFTEN = 0.07
-"""Steps of sizes that have such a share are recorded: for others that would cost more time than it saves."""
+at little cost. There are many: where a turned picture ends, or a bar begins, is learnt from the variety."""
+FURTHER_BUCKETS = (
+    *_SMALL,
+    Bucket(768, 768, 20, 0.03, 0.3, 3), Bucket(640, 896, 20, 0.015, 0.3, 3),
+    Bucket(896, 640, 20, 0.015, 0.3, 3), Bucket(544, 960, 22, 0.01, 0.3, 3),
+    Bucket(960, 544, 22, 0.01, 0.3, 3), Bucket(1024, 1024, 10, 0.04, 0.3, 3),
+    Bucket(864, 1280, 10, 0.01, 0.3, 3), Bucket(1280, 864, 10, 0.01, 0.3, 3),
+    Bucket(896, 1184, 10, 0.01, 0.3, 3), Bucket(1184, 896, 10, 0.01, 0.3, 3),
+    Bucket(736, 1280, 11, 0.01, 0.3, 3), Bucket(1280, 736, 11, 0.01, 0.3, 3),
+    Bucket(480, 1088, 20, 0.01, 0.3, 3), Bucket(1088, 480, 20, 0.01, 0.3, 3),
+    Bucket(672, 1120, 14, 0.01, 0.3, 3), Bucket(1120, 672, 14, 0.01, 0.3, 3),
+    Bucket(704, 1536, 10, 0.01, 0.3, 3), Bucket(1536, 704, 10, 0.01, 0.3, 3),
+    Bucket(768, 1376, 10, 0.01, 0.3, 3), Bucket(1376, 768, 10, 0.01, 0.3, 3),
+    Bucket(800, 1216, 10, 0.01, 0.3, 3), Bucket(1216, 800, 10, 0.01, 0.3, 3),
+    Bucket(832, 1312, 10, 0.01, 0.3, 3), Bucket(1312, 832, 10, 0.01, 0.3, 3),
+    Bucket(928, 1152, 10, 0.01, 0.3, 3), Bucket(1152, 928, 10, 0.01, 0.3, 3),
+    Bucket(992, 1056, 10, 0.01, 0.3, 3), Bucket(1056, 992, 10, 0.01, 0.3, 3),
+)  # fmt: skip
+"""Those of the second phase: others besides, among them what the app works at for usual photographs."""
+TOY_BUCKETS = (Bucket(64, 64, 192, 0.5), Bucket(64, 96, 192, 0.5, 0.0, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +158,6 @@ class Pool:
         self._pixels = torch.zeros(self._places, _TARGETS, 3, height, width, device=device, dtype=torch.uint8)
         self._asked = torch.full((self._places, _TARGETS), -1, device=device)
         self._next = 0
-        self._named: list[list[int]] = [[] for _ in range(self._places // self._new)]
-
-    @property
-    def asked(self) -> set[int]:
-        """The instructions of the pairs that are there, by number."""
-        return {each for named in self._named for each in named}
 
     @torch.no_grad()
     def _refresh(self, rng: random.Random) -> None:
@@ -172,7 +172,6 @@ class Pool:
         self._reference[places] = tokens[0]
         self._target[places] = tokens[1:].transpose(0, 1)
         self._pixels[places] = (torch.stack(wanted, 1) * 255).round().to(torch.uint8)
-        self._named[start // self._new] = asked
         for column, each in enumerate(asked):
             self._asked[places, column].fill_(each)
 

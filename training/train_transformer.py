@@ -19,7 +19,7 @@ from training.bank import PictureBank
 from training.conditions import Conditions
 from training.instructions import Step
 from training.muon import Muon
-from training.pools import BUCKETS, OFTEN, TOY_BUCKETS, Batch, Bucket, LatentCoder, Pool
+from training.pools import TOY_BUCKETS, Batch, Bucket, LatentCoder, Pool
 from training.replay import Recorder
 from training.runs import (
     Average,
@@ -59,8 +59,8 @@ with so much grain."""
 _ROLLED_ALL_NOISE = 0.6
 """Later, when the model's own guess is rolled on as an edit does, this part is denoised from noise alone."""
 _LEAST_NOISE = 0.03
-_RECORDED_SHARE = 0.7
-"""Of the steps at sizes that are trained often, so many are recorded; the others have texts of any length."""
+_OFTEN = 0.07
+"""Of sizes that are rarer fewer lengths of text are trained: each of both together is recorded anew."""
 _SEEN_EVERY = 100
 _SAVE_EVERY_S = 100
 _PROBE_PX = 256
@@ -137,7 +137,7 @@ class _Training:
             self._model.load_state_dict(kept["network"])
             self._decoder.load_state_dict(kept["decoder"])
             self._average.weights, self._decoder_average.weights = kept["average"], kept["decoder_average"]
-        buckets = BUCKETS if place.size.batch == 1 else TOY_BUCKETS
+        buckets = phase.buckets if place.size.batch == 1 else TOY_BUCKETS
         decoded = place.batch(_DECODED)
         self._pools = [
             Pool(each, (place.batch(each.batch), decoded), self._coder, self._bank, self._conditions)
@@ -156,17 +156,16 @@ class _Training:
         """Take one step."""
         run, rng = self.run, self._rng
         run.begin_step()
-        further = self._phase.begins_with is not None
-        begun = [pool for pool in self._pools if further or run.fraction >= pool.bucket.begins]
+        begun = [pool for pool in self._pools if run.fraction >= pool.bucket.begins]
         pool = rng.choices(begun, [each.bucket.share for each in begun])[0]
         bucket = pool.bucket
-        pool.renew(rng)
-        recorded = bucket.share >= OFTEN and rng.random() < _RECORDED_SHARE
-        length = self._conditions.draw_length(rng, pool.asked, recorded=recorded)
+        rare = None if bucket.share >= _OFTEN else self._pools.index(pool)
+        length = self._conditions.draw_length(rng, rare)
         # Asked for once: it is a clock.
         rolled = run.fraction >= self._phase.pixels_from
         on_pixels = rolled and min(bucket.height, bucket.width) >= self._window
-        name = (bucket, length.states.shape[1], rolled) if recorded else None
+        pool.renew(rng)
+        name = (bucket, length.states.shape[1], rolled)
         self._recorder.run(name, partial(self._learn, pool, length, on_pixels=on_pixels, rolled=rolled))
         self._average.update(self._model, run.step)
         if on_pixels:
