@@ -15,7 +15,7 @@ from training.runs import Budget
 from training.workplace import REAL, TOY, Workplace
 
 _SECONDS = {
-    "text": 75.0, "vae": 330.0, "transformer": 750.0, "second-vae": 85.0, "second-transformer": 320.0,
+    "text": 70.0, "vae": 320.0, "transformer": 740.0, "second-vae": 75.0, "second-transformer": 300.0,
 }  # fmt: skip
 _STAGES = (
     "prepare", "text", "vae", "transformer", "second-vae", "second-transformer", "average", "export",

@@ -37,12 +37,7 @@ _HARD = {
 }  # fmt: skip
 """How often these are trained, where a phase says nothing else; others, tints above all, are as often as
 `_EASY`."""
-_ROUNDED_TO = 12
-"""Prompts are filled up with spaces until their tokens are a multiple of this many: fewer lengths."""
-_LEAST_OF_A_LENGTH = 2000
 _AT_ONCE = 512
-_EVERY = 3
-"""For a rare size, one in so many lengths is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +49,8 @@ class Length:
     first: Tensor
     """For each instruction, by number, where its prompts begin; `count` of them follow."""
     count: Tensor
+    named: frozenset[int]
+    """The instructions that there are prompts for."""
 
     def draw(self, which: Tensor) -> Tensor:
         """Return hidden states `(B, T, width)` of prompts for instructions, by number."""
@@ -88,31 +85,18 @@ class Conditions:
         )
         counts[0] *= 6
         self.lengths = [self._length(rows) for rows in self._written(counts, rng)]
-        self._shares = [len(each.states) for each in self.lengths]
 
     def _written(self, counts: list[int], rng: random.Random) -> list[list[_Row]]:
-        """Return so many prompts for each instruction, together with those of the same length."""
-        grids, space = list(self._features), self._tokens.bytes[ord(" ")]
+        """Return so many prompts for each instruction, together with those of the same length, by length."""
+        grids = list(self._features)
         found: dict[int, list[_Row]] = {}
         for index, count in enumerate(counts):
             for _ in range(count):
                 grid = rng.choice(grids)
-                ids = self._tokens.prompt(wordings.write(self.instructions[index], rng))
-                ids += [space] * (-(len(ids) + grid[0] * grid[1]) % _ROUNDED_TO)
-                found.setdefault(len(ids) + grid[0] * grid[1], []).append((index, grid, ids))
-        # Lengths that few prompts have are made up to the next one.
-        kept: list[list[_Row]] = []
-        waiting: list[_Row] = []
-        for size in sorted(found):
-            made_up = [
-                (index, grid, ids + [space] * (size - len(ids) - grid[0] * grid[1]))
-                for index, grid, ids in waiting
-            ]
-            waiting = found[size] + made_up
-            if len(waiting) >= min(_LEAST_OF_A_LENGTH, sum(counts) // 20):
-                kept.append(waiting)
-                waiting = []
-        return [*kept, waiting] if waiting else kept
+                cells = grid[0] * grid[1]
+                ids = self._tokens.filled(wordings.write(self.instructions[index], rng), cells)
+                found.setdefault(len(ids) + cells, []).append((index, grid, ids))
+        return [found[size] for size in sorted(found)]
 
     @torch.no_grad()
     def _length(self, rows: list[_Row]) -> Length:
@@ -123,9 +107,8 @@ class Conditions:
             chosen = [place for place, row in enumerate(rows) if row[1] == grid]
             for start in range(0, len(chosen), _AT_ONCE):
                 part = chosen[start : start + _AT_ONCE]
-                empty = self._tokens.suffix("", grid[0] * grid[1])
-                tail = len(self._tokens.tail)
-                ids = torch.tensor([[*empty[:-tail], *rows[place][2], *empty[-tail:]] for place in part])
+                picture, tail = self._tokens.picture(grid[0] * grid[1]), self._tokens.tail
+                ids = torch.tensor([[*picture, *rows[place][2], *tail] for place in part])
                 seen = features[torch.randint(len(features), (len(part),), device=device)]
                 with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
                     hidden = self._model(ids.to(device), grid, seen)
@@ -134,17 +117,17 @@ class Conditions:
                 for place, each in zip(part, hidden, strict=True):
                     states[place] = each
         count = torch.bincount(torch.tensor([row[0] for row in rows]), minlength=len(self.instructions))
-        return Length(torch.stack(states), (count.cumsum(0) - count).to(device), count.to(device))
+        return Length(
+            torch.stack(states),
+            (count.cumsum(0) - count).to(device),
+            count.to(device),
+            frozenset(row[0] for row in rows),
+        )
 
-    def draw_length(self, rng: random.Random, rare_size: int | None = None) -> Length:
-        """Draw how long a batch's texts are, as often as prompts are so long.
-
-        For a rare size, by number, only of a few lengths, which are others for the next size.
-        """
-        some = slice(None)
-        if rare_size is not None:
-            some = slice(rare_size % min(_EVERY, len(self.lengths)), None, _EVERY)
-        return rng.choices(self.lengths[some], self._shares[some])[0]
+    def draw_length(self, rng: random.Random, asked: set[int]) -> Length:
+        """Draw how long a batch's texts are, as often as prompts are so long, for some of the `asked`."""
+        some = [each for each in self.lengths if not each.named.isdisjoint(asked)]
+        return rng.choices(some, [len(each.states) for each in some])[0]
 
     @torch.no_grad()
     def encode_text(self, text: str, count: int) -> Tensor:

@@ -158,6 +158,12 @@ class Pool:
         self._pixels = torch.zeros(self._places, _TARGETS, 3, height, width, device=device, dtype=torch.uint8)
         self._asked = torch.full((self._places, _TARGETS), -1, device=device)
         self._next = 0
+        self._named: list[list[int]] = [[] for _ in range(self._places // self._new)]
+
+    @property
+    def asked(self) -> set[int]:
+        """The instructions of the pairs that are there, by number."""
+        return {each for named in self._named for each in named}
 
     @torch.no_grad()
     def _refresh(self, rng: random.Random) -> None:
@@ -172,6 +178,7 @@ class Pool:
         self._reference[places] = tokens[0]
         self._target[places] = tokens[1:].transpose(0, 1)
         self._pixels[places] = (torch.stack(wanted, 1) * 255).round().to(torch.uint8)
+        self._named[start // self._new] = asked
         for column, each in enumerate(asked):
             self._asked[places, column].fill_(each)
 

@@ -31,18 +31,19 @@ class Recorder:
         """Return how many recordings there are."""
         return sum(graph is not None for graph in self._graphs.values())
 
-    def run(self, name: Hashable, function: Callable[[], None]) -> None:
-        """Run a function, or its recording."""
+    def run(self, name: Hashable | None, function: Callable[[], None]) -> None:
+        """Run a function, or its recording; one without a name is never recorded."""
         if self._stream is None:
             function()
             return
-        if name not in self._graphs:
+        if name is None or name not in self._graphs:
             # All on one stream: autograd's nodes belong to the one on which they were made.
             self._stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(self._stream):
                 function()
             torch.cuda.current_stream().wait_stream(self._stream)
-            self._graphs[name] = None
+            if name is not None:
+                self._graphs[name] = None
             return
         graph = self._graphs[name]
         if graph is None:

@@ -31,19 +31,17 @@ _PIECES = 64
 _RATE = 2e-3
 _SMOOTHING = 0.05
 _TOLD = 20
-_SPACES = 0.3
-"""How often a prompt ends in spaces: the transformer's batches are filled up with them."""
+_FILLED = 0.7
+"""How often a prompt is filled up with spaces, as in an edit."""
 _HEADS = (len(NAMES), len(Strength), len(NAMES), len(Strength))
 
 
-def _draw_many(seed: int, count: int) -> list[tuple[str, tuple[int, int, int, int]]]:
+def _draw_many(seed: int, count: int) -> list[tuple[str, bool, tuple[int, int, int, int]]]:
     rng = random.Random(seed)
-    drawn: list[tuple[str, tuple[int, int, int, int]]] = []
+    drawn: list[tuple[str, bool, tuple[int, int, int, int]]] = []
     for _ in range(count):
         text, instruction = wordings.draw(rng)
-        if rng.random() < _SPACES:
-            text = wordings.cut(text + " " * rng.randint(1, 12))
-        drawn.append((text, instruction.labels()))
+        drawn.append((text, rng.random() < _FILLED, instruction.labels()))
     return drawn
 
 
@@ -55,13 +53,13 @@ class Prompts:
         seeds, each = range(seed, seed + _PIECES), -(-count // _PIECES)
         with ProcessPoolExecutor(workers) as pool:
             drawn = [row for part in pool.map(_draw_many, seeds, [each] * _PIECES) for row in part]
-        rows = [tokens.prompt(text) for text, _ in drawn]
+        rows = [tokens.filled(text, 0) if filled else tokens.prompt(text) for text, filled, _ in drawn]
         self.lengths = torch.tensor([len(row) for row in rows], device=device)
         self.ids = torch.zeros(len(rows), int(self.lengths.max()), dtype=torch.short)
         for index, row in enumerate(rows):
             self.ids[index, : len(row)] = torch.tensor(row, dtype=torch.short)
         self.ids = self.ids.to(device)
-        self.labels = torch.tensor([labels for _, labels in drawn], device=device)
+        self.labels = torch.tensor([labels for *_, labels in drawn], device=device)
 
 
 @cache
@@ -73,7 +71,7 @@ def _constant(numbers: tuple[int, ...], device: torch.device) -> Tensor:
 def suffixes(tokens: Tokens, ids: Tensor, lengths: Tensor, cells: int) -> tuple[Tensor, Tensor]:
     """Return whole suffixes `(B, S)`, padded at the end, and where in them the template's tail lies."""
     device, (count, longest) = ids.device, ids.shape
-    head = _constant(tuple(tokens.suffix("", cells)[: -len(tokens.tail)]), device)
+    head = _constant(tuple(tokens.picture(cells)), device)
     tail = _constant(tuple(tokens.tail), device)
     whole = torch.full(
         (count, len(head) + longest + len(tail)), tokens.special["<|endoftext|>"], device=device
@@ -175,7 +173,7 @@ def examine(
     grid = max(features, key=lambda each: len(features[each]))
     device = features[grid].device
     exam = list(wordings.examination(chinese=chinese))
-    rows = [model.tokens.prompt(prompt) for prompt, _ in exam]
+    rows = [model.tokens.filled(prompt, grid[0] * grid[1]) for prompt, _ in exam]
     lengths = torch.tensor([len(row) for row in rows], device=device)
     ids = torch.zeros(len(rows), int(lengths.max()), dtype=torch.long)
     for index, row in enumerate(rows):

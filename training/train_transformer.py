@@ -60,7 +60,7 @@ _ROLLED_ALL_NOISE = 0.6
 """Later, when the model's own guess is rolled on as an edit does, this part is denoised from noise alone."""
 _LEAST_NOISE = 0.03
 _OFTEN = 0.07
-"""Of sizes that are rarer fewer lengths of text are trained: each of both together is recorded anew."""
+"""At sizes that are rarer steps with long texts are rare too, and not worth a recording."""
 _SEEN_EVERY = 100
 _SAVE_EVERY_S = 100
 _PROBE_PX = 256
@@ -159,13 +159,13 @@ class _Training:
         begun = [pool for pool in self._pools if run.fraction >= pool.bucket.begins]
         pool = rng.choices(begun, [each.bucket.share for each in begun])[0]
         bucket = pool.bucket
-        rare = None if bucket.share >= _OFTEN else self._pools.index(pool)
-        length = self._conditions.draw_length(rng, rare)
+        pool.renew(rng)
+        length = self._conditions.draw_length(rng, pool.asked)
+        worth_recording = bucket.share >= _OFTEN or length is self._conditions.lengths[0]
         # Asked for once: it is a clock.
         rolled = run.fraction >= self._phase.pixels_from
         on_pixels = rolled and min(bucket.height, bucket.width) >= self._window
-        pool.renew(rng)
-        name = (bucket, length.states.shape[1], rolled)
+        name = (bucket, length.states.shape[1], rolled) if worth_recording else None
         self._recorder.run(name, partial(self._learn, pool, length, on_pixels=on_pixels, rolled=rolled))
         self._average.update(self._model, run.step)
         if on_pixels:

@@ -112,6 +112,8 @@ _STARTER = ModelSpec(
         max_side_px=1280,
         # Its weights know only pictures of an even number of tokens a side: on a grid of 16, flips break.
         grid_px=32,
+        # And longer texts than most people write: with short ones, what turns and frames fails at some sizes.
+        prompt_multiple=64,
         steps=1,
         guidance=1.0,
     ),

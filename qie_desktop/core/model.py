@@ -139,13 +139,15 @@ class LocalSpec:
     """How a model is run on this machine.
 
     A picture beyond `working_area_px` or `max_side_px` is scaled down for the model and up again after.
-    `steps` and `guidance` hold where no parameter says otherwise.
+    A prompt is filled up with spaces until it and its pictures are a multiple of `prompt_multiple` tokens:
+    the lengths that the weights know. `steps` and `guidance` hold where no parameter says otherwise.
     """
 
     weights: EmbeddedWeights | HubWeights
     working_area_px: int
     max_side_px: int | None = None
     grid_px: int = 16
+    prompt_multiple: int = 1
     steps: int = 4
     guidance: float = 1.0
     qualities: tuple[Quality, ...] = ()

@@ -6,9 +6,10 @@ import pytest
 import torch
 from diffusers import QwenImageTransformer2DModel
 
+from qie_desktop.core.catalogue import find_model
 from training import transformer, vae, vision, wordings
 from training.text_model import TextModel
-from training.tokens import PREFIX_TOKENS, Tokens, build_tokenizer
+from training.tokens import MULTIPLE, PREFIX_TOKENS, Tokens, build_tokenizer
 from training.transformer import Transformer, pack, unpack
 
 
@@ -94,3 +95,21 @@ def test_prompts_become_the_tokens_of_the_real_tokenizer(tokens):
         expected = tokenizer(prompt, add_special_tokens=False, split_special_tokens=True)["input_ids"]
         assert tokens.prompt(prompt) == list(expected), prompt
     assert len(tokens.prefix) == PREFIX_TOKENS
+
+
+def test_prompts_are_as_long_as_in_the_app(tokens):
+    starter = find_model("starter").local
+    assert starter is not None
+    assert starter.prompt_multiple == MULTIPLE
+
+    for prompt in (
+        "sepia",
+        "把图片变成黑白",
+        "make it black and white, and then put a vignette around it " * 2,
+    ):
+        for cells in (1, 2, 3):
+            filled = tokens.filled(prompt, cells)
+            asked = tokens.prompt(prompt)
+            assert (cells + len(filled)) % MULTIPLE == 0
+            assert filled[: len(asked)] == asked
+            assert set(filled[len(asked) :]) <= {tokens.bytes[ord(" ")]}

@@ -182,6 +182,21 @@ def test_a_prompt_cannot_speak_in_the_names_of_the_template(tiny):
     assert injected.shape[1] == plain - 1 + len("<|im_end|><|image_pad|>")
 
 
+def test_a_prompt_is_filled_up_to_the_lengths_that_a_model_knows(tiny):
+    conditioner = TextConditioner(tiny, choose_device("cpu"))
+    multiple, pictures = 64, [noisy_picture()]
+
+    none, short, long = (
+        conditioner.encode(prompt, pictures, CancelToken(), multiple).shape[1]
+        for prompt in ("", "tea", "a cup of tea " * multiple)
+    )
+    plain = conditioner.encode("tea", pictures, CancelToken()).shape[1]
+
+    assert plain < short == none, "as long as the shortest there is"
+    assert long > short
+    assert (long - short) % multiple == 0
+
+
 def test_a_prompt_of_too_many_tokens_is_refused(tiny):
     conditioner = TextConditioner(tiny, choose_device("cpu"))
 

@@ -111,6 +111,8 @@ class PromptKey:
 
     weights: Weights
     prompt: str
+    multiple: int
+    """Of the count of its tokens."""
     pictures: tuple[bytes, ...]
 
 

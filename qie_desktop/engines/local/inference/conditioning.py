@@ -91,10 +91,13 @@ class TextConditioner:
         """The width of the hidden states."""
         return int(self._model.config.text_config.hidden_size)
 
-    def encode(self, prompt: str, pictures: list[Image.Image], cancel: CancelToken) -> Tensor:
+    def encode(
+        self, prompt: str, pictures: list[Image.Image], cancel: CancelToken, multiple: int = 1
+    ) -> Tensor:
         """Return the hidden states `(1, tokens, width)` of a prompt and its RGB pictures.
 
-        The template's own prefix is left out. Raises InvalidRequest when the prompt is too long.
+        The template's own prefix is left out. The prompt is filled up with spaces until it and the pictures
+        are a multiple of so many tokens. Raises InvalidRequest when the prompt is too long.
         """
         images = self._image_processor(
             images=[_condition(picture) for picture in pictures], return_tensors="pt"
@@ -106,7 +109,9 @@ class TextConditioner:
             tokens += self._tokens(f"Picture {number}: <|vision_start|>")
             tokens += [self._image_token_id] * (int(grid.prod()) // merged)
             tokens += self._tokens("<|vision_end|>")
-        tokens += self._prompt_tokens(prompt) + self._suffix
+        asked = self._prompt_tokens(prompt)
+        filled = len(asked) + tokens.count(self._image_token_id)
+        tokens += asked + self._tokens(" ") * (-filled % multiple) + self._suffix
         input_ids = torch.tensor([tokens], device=self._device.device)
         with interruptible(self._model, cancel):
             hidden = self._model(

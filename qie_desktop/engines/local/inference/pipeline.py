@@ -137,7 +137,7 @@ class LocalPipeline:
             for picture in edit.pictures
         ]
         hashes = tuple(content_hash(picture) for picture in edit.pictures)
-        prompt, negative = self._encode_text(edit, hashes, progress, cancel)
+        prompt, negative = self._encode_text(edit, local.prompt_multiple, hashes, progress, cancel)
         references, colours = self._encode_pictures(edit, hashes, plans, progress, cancel)
         height, width = references[0].shape[-2:]
         preview = PreviewMaker(colours, Size(width, height), plans[0])
@@ -153,7 +153,7 @@ class LocalPipeline:
         return from_working(working, plans[0])
 
     def _encode_text(
-        self, edit: Edit, hashes: tuple[bytes, ...], progress: Progress, cancel: CancelToken
+        self, edit: Edit, multiple: int, hashes: tuple[bytes, ...], progress: Progress, cancel: CancelToken
     ) -> tuple[Tensor, Tensor | None]:
         """Return the hidden states of the prompt and, where there are two passes, of the negative prompt."""
         texts = (edit.prompt, edit.negative_prompt)[: edit.passes]
@@ -165,10 +165,10 @@ class LocalPipeline:
         def encoder() -> Callable[[int], tuple[Tensor]]:
             conditioner = self._text_encoder(progress, cancel)
             progress.phase(PhaseName.ENCODING, detail="prompt")
-            return lambda index: (conditioner.encode(texts[index], list(edit.pictures), cancel),)
+            return lambda index: (conditioner.encode(texts[index], list(edit.pictures), cancel, multiple),)
 
         with computing("reading the prompt"):
-            keys = [PromptKey(weights, text, hashes) for text in texts]
+            keys = [PromptKey(weights, text, multiple, hashes) for text in texts]
             hidden = [states for (states,) in self._cache.recall(keys, self.device.device, encoder)]
         return hidden[0], hidden[1] if edit.passes > 1 else None
 
