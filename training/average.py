@@ -16,7 +16,7 @@ from training.runs import tell, write_weights
 if TYPE_CHECKING:
     from training.workplace import Workplace
 
-_SECOND_SHARE = 0.6
+_SECOND_SHARE = 0.8
 
 
 def average(place: Workplace) -> None:

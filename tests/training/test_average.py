@@ -21,8 +21,8 @@ def test_the_mean_is_nearer_to_the_second_phase_in_every_weight(tmp_path):
 
     for final in ("final_transformer", "final_vae"):
         found = load_file(place.weights(final))
-        assert found["a"].tolist() == pytest.approx([0.6, 1.0])
-        assert found["b"].tolist() == [pytest.approx([0.0], abs=1e-6)]
+        assert found["a"].tolist() == pytest.approx([0.8, 1.0])
+        assert found["b"].tolist() == [pytest.approx([-1.0])]
 
 
 def test_without_a_second_phase_there_is_no_mean(tmp_path):
