@@ -95,7 +95,7 @@ class DownloadWatch(QObject):
 
     def start(self, choice: DownloadChoice) -> None:
         """Start a download. Where the quantisation that the settings name is not here, this one is now."""
-        self._act(partial(_start, self._session, choice), self._on_started)
+        self._act(partial(_start, self._session, choice), self._on_started, begins=True)
 
     def pause(self) -> None:
         """Stop, and keep what has come."""
@@ -103,7 +103,7 @@ class DownloadWatch(QObject):
 
     def resume(self) -> None:
         """Go on."""
-        self._act(lambda: downloads_of(self._session).resume(), self._on_begun)
+        self._act(lambda: downloads_of(self._session).resume(), begins=True)
 
     def discard(self) -> None:
         """Stop, and delete what is half there."""
@@ -111,17 +111,26 @@ class DownloadWatch(QObject):
 
     def verify(self, model_id: str, part_ids: Sequence[str]) -> None:
         """Read installed parts again; all of them where none is named."""
-        self._act(lambda: downloads_of(self._session).verify(model_id, tuple(part_ids)), self._on_begun)
+        self._act(lambda: downloads_of(self._session).verify(model_id, tuple(part_ids)), begins=True)
 
     def delete(self, deletion: Deletion) -> None:
         """Delete parts of a model."""
         self._act(lambda: downloads_of(self._session).delete(deletion), self._on_files_changed)
 
-    def _act(self, work: Callable[[], object], done: Callable[[object], None] | None = None) -> None:
+    def _act(
+        self,
+        work: Callable[[], object],
+        done: Callable[[object], None] | None = None,
+        *,
+        begins: bool = False,
+    ) -> None:
         if self._busy:
             return
         self._set_busy(True)
-        self._session.background.run(work, partial(self._on_acted, done), self._on_act_failed)
+        # Before it begins: it may have been seen at its end before it is known here that it has begun.
+        self._awaits_task = self._awaits_task or begins
+        failed = partial(self._on_act_failed, begins=begins)
+        self._session.background.run(work, partial(self._on_acted, done), failed)
 
     def _set_busy(self, busy: bool) -> None:
         self._busy = busy
@@ -133,16 +142,13 @@ class DownloadWatch(QObject):
             done(result)
         self.look()
 
-    def _on_act_failed(self, error: QieError) -> None:
+    def _on_act_failed(self, error: QieError, *, begins: bool) -> None:
+        self._awaits_task = self._awaits_task and not begins
         self._set_busy(False)
         self.failed.emit(error)
         self.look()
 
-    def _on_begun(self, _result: object) -> None:
-        self._awaits_task = True
-
     def _on_started(self, quantisation: object) -> None:
-        self._awaits_task = True
         if quantisation:
             self._writer.put(_QUANTISATION, str(quantisation))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -16,7 +17,7 @@ from qie_desktop.ui.main_window import MainWindow
 from qie_desktop.ui.sheets.first_run import FirstRunSheet
 from qie_desktop.ui.sheets.manage_models import ManageModelsDialog
 from tests.support.hub_server import HubServer
-from tests.ui.downloads.conftest import CHOICE, MODEL, SLOW_BYTES_S, Front
+from tests.ui.downloads.conftest import CHOICE, MODEL, SLOW_BYTES_S, TIMEOUT_MS, Front
 
 
 def test_closing_the_sheet_and_the_window_stops_nothing(
@@ -64,6 +65,29 @@ def test_a_download_that_is_over_before_it_is_looked_at_is_told_all_the_same(
     front.wait(lambda: not watch.is_busy)
 
     watch._on_looked(None)
+
+    front.wait(lambda: heard == ["files", TaskPhase.DONE])
+    front.wait(lambda: "download" not in front.run_text().lower())
+
+
+def test_a_download_that_is_seen_at_its_end_before_its_start_is_known_is_told_all_the_same(
+    hub: HubServer, front: Front, downloads: Downloads
+) -> None:
+    del hub
+    front.begin()
+    watch = front.watch
+    front.wait(lambda: not watch._looking)
+    heard = []
+    watch.files_changed.connect(lambda: heard.append("files"))
+    watch.ended.connect(lambda state: heard.append(state.phase))
+    watch.start(CHOICE)
+    # Events are not handled meanwhile: that it has begun is not known to the window yet.
+    until = time.monotonic() + TIMEOUT_MS / 1000
+    while (state := downloads.state()) is None or state.phase is not TaskPhase.DONE:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+    watch._on_looked(state)
 
     front.wait(lambda: heard == ["files", TaskPhase.DONE])
     front.wait(lambda: "download" not in front.run_text().lower())
