@@ -130,6 +130,15 @@ class Front(AnyFront):
         label, fix = self.find(QLabel, "run_reason"), self.find(QPushButton, "run_fix")
         return " ".join(each.text() for each in (label, fix) if each.isVisible())
 
+    @property
+    def awaits_download(self) -> bool:
+        """Whether a download is what the run button waits for, not begun or under way.
+
+        Made-up files may still be in its way: "… is damaged. Download it again".
+        """
+        text = self.run_text()
+        return text.startswith("Download") or text.endswith("Download…")
+
     @Slot(object)
     def _on_changed(self, _state: object) -> None:
         if self.window.findChild(ManageModelsDialog) is not None:

@@ -88,4 +88,4 @@ def test_a_quantisation_that_is_downloaded_first_is_the_one_that_is_used(
     front.wait_phase(TaskPhase.DONE)
     front.wait(lambda: front.window.session.settings.get("local.quantisation") == "Q2_K")
     front.wait(lambda: front.window.draft.given.get("quantisation") == "Q2_K")
-    front.wait(lambda: "download" not in front.run_text().lower())
+    front.wait(lambda: not front.awaits_download)

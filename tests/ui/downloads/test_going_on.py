@@ -67,7 +67,7 @@ def test_a_download_that_is_over_before_it_is_looked_at_is_told_all_the_same(
     watch._on_looked(None)
 
     front.wait(lambda: heard == ["files", TaskPhase.DONE])
-    front.wait(lambda: "download" not in front.run_text().lower())
+    front.wait(lambda: not front.awaits_download)
 
 
 def test_a_download_that_is_seen_at_its_end_before_its_start_is_known_is_told_all_the_same(
@@ -90,7 +90,7 @@ def test_a_download_that_is_seen_at_its_end_before_its_start_is_known_is_told_al
     watch._on_looked(state)
 
     front.wait(lambda: heard == ["files", TaskPhase.DONE])
-    front.wait(lambda: "download" not in front.run_text().lower())
+    front.wait(lambda: not front.awaits_download)
 
 
 def test_a_killed_download_is_told_and_goes_on(hub: HubServer, front: Front, downloads: Downloads) -> None:
