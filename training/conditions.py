@@ -51,6 +51,8 @@ class Length:
     count: Tensor
     named: frozenset[int]
     """The instructions that there are prompts for."""
+    lost: Tensor
+    """How many steps with them have come to no number."""
 
     def draw(self, which: Tensor) -> Tensor:
         """Return hidden states `(B, T, width)` of prompts for instructions, by number."""
@@ -122,6 +124,7 @@ class Conditions:
             (count.cumsum(0) - count).to(device),
             count.to(device),
             frozenset(row[0] for row in rows),
+            torch.zeros((), device=device, dtype=torch.long),
         )
 
     def draw_length(self, rng: random.Random, asked: set[int]) -> Length:

@@ -157,6 +157,8 @@ class Pool:
         self._target = torch.zeros(self._places, _TARGETS, count, 64, device=device, dtype=coder.type)
         self._pixels = torch.zeros(self._places, _TARGETS, 3, height, width, device=device, dtype=torch.uint8)
         self._asked = torch.full((self._places, _TARGETS), -1, device=device)
+        self.lost = torch.zeros((), device=device, dtype=torch.long)
+        """How many steps on it have come to no number."""
         self._next = 0
         self._named: list[list[int]] = [[] for _ in range(self._places // self._new)]
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from torch import Tensor, nn
+    from torch import Tensor
 
 
 def tell(text: str) -> None:
@@ -134,27 +135,33 @@ class Average:
 class Snapshot:
     """The weights of networks at a step where all was well, to go back to from one where it was not."""
 
-    def __init__(self, networks: list[nn.Module]) -> None:
-        self._networks = networks
-        self._kept: list[list[dict[str, Tensor]]] = []
+    def __init__(self, networks: list[nn.Module], averages: Sequence[Average]) -> None:
+        self._networks, self._averages = networks, averages
+        self.take()
 
-    def take(self, averages: Iterable[Average]) -> None:
+    def _states(self) -> list[dict[str, Tensor]]:
+        return [each.state_dict() for each in self._networks] + [each.weights for each in self._averages]
+
+    def take(self) -> None:
         """Keep the weights of the moment, and averages."""
-        every = ([each.state_dict() for each in self._networks], [each.weights for each in averages])
         self._kept = [
-            [{name: value.detach().clone() for name, value in part.items()} for part in parts]
-            for parts in every
+            {name: value.detach().clone() for name, value in each.items()} for each in self._states()
         ]
 
     @torch.no_grad()
-    def put_back(self, averages: Iterable[Average]) -> None:
-        """Set weights and averages to what was kept last; before the first time, leave them."""
-        if not self._kept:
-            return
-        for network, weights in zip(self._networks, self._kept[0], strict=True):
-            network.load_state_dict(weights)
-        for average, weights in zip(averages, self._kept[1], strict=True):
+    def put_back(self) -> None:
+        """Set weights and averages to what was kept last."""
+        kept, networks = iter(self._kept), self._networks
+        for network in networks:
+            network.load_state_dict(next(kept))
+        for average, weights in zip(self._averages, kept, strict=True):
             average.weights = {name: value.clone() for name, value in weights.items()}
+
+    @torch.no_grad()
+    def finite(self) -> bool:
+        """Return whether all weights are numbers. The loss does not tell: not all of them count in it."""
+        values = [value for each in self._states() for value in each.values() if value.is_floating_point()]
+        return bool(torch.stack(torch._foreach_norm(values)).isfinite().all())  # pyright: ignore[reportPrivateUsage]
 
 
 @torch.no_grad()
@@ -166,15 +173,29 @@ def forget(optimiser: torch.optim.Optimizer) -> None:
                 value.zero_()
 
 
-def keep_finite(run: Run, loss: Tensor, safe: Snapshot, averages: Sequence[Average]) -> None:
-    """Keep the weights of the moment if the last loss is a number; else go back to those kept before."""
-    if bool(torch.isfinite(loss)):
-        safe.take(averages)
+def keep_finite(run: Run, safe: Snapshot) -> None:
+    """Keep the weights of the moment if they are numbers; else go back to those kept before."""
+    if safe.finite():
+        safe.take()
         return
     tell(f"{run.name} {run.step}: not finite, back to the last weights that were")
-    safe.put_back(averages)
+    safe.put_back()
     for optimiser, _ in run.optimisers:
         forget(optimiser)
+
+
+@torch.no_grad()
+def clip_gradients(network: nn.Module, most: float = 1.0) -> Tensor:
+    """Scale gradients down to a norm, or to zero where that is no number. Return whether it was one.
+
+    A single sample that overflows would otherwise make all weights NaN, from which no step leads back.
+    """
+    gradients = [each.grad for each in network.parameters() if each.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
+    nn.utils.clip_grads_with_norm_(network.parameters(), most, norm)
+    for gradient in gradients:
+        gradient.nan_to_num_(0.0, 0.0, 0.0)
+    return norm.isfinite()
 
 
 def put_rates_on_device(optimisers: list[tuple[torch.optim.Optimizer, float]], device: str) -> None:

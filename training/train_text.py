@@ -15,7 +15,7 @@ from torch.nn import functional
 from training import wordings
 from training.instructions import NAMES, Strength
 from training.replay import Recorder
-from training.runs import Average, Budget, Run, put_rates_on_device, tell, write_weights
+from training.runs import Average, Budget, Run, clip_gradients, put_rates_on_device, tell, write_weights
 from training.text_model import WIDTH, TextModel
 from training.tokens import Tokens
 from training.vision import load_features
@@ -149,7 +149,7 @@ class _Training:
                 answer.flatten(0, 1), wanted.flatten(), label_smoothing=_SMOOTHING
             )
         loss.backward()
-        nn.utils.clip_grad_norm_(self._both.parameters(), 1.0)
+        clip_gradients(self._both)
         for optimiser, _ in self.run.optimisers:
             optimiser.step()
         self._loss.copy_(loss.detach())

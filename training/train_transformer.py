@@ -26,6 +26,7 @@ from training.runs import (
     Budget,
     Run,
     Snapshot,
+    clip_gradients,
     keep_finite,
     log_error,
     psnr_db,
@@ -145,7 +146,7 @@ class _Training:
         ]
         self._window = _WINDOW_PX if place.size.batch == 1 else 64
         self._rng = random.Random(f"{place.seed} {self.run.step}")
-        self._safe = Snapshot([self._model, self._decoder])
+        self._safe = Snapshot([self._model, self._decoder], [self._average, self._decoder_average])
         self._loss = torch.zeros((), device=device)
         self._recorder = Recorder(device, recording=place.compiled)
         if device == "cuda":
@@ -171,7 +172,7 @@ class _Training:
         if on_pixels:
             self._decoder_average.update(self._decoder, run.step)
         if run.step % _SEEN_EVERY == 0:
-            keep_finite(run, self._loss, self._safe, (self._average, self._decoder_average))
+            keep_finite(run, self._safe)
         if run.due(20):
             size = f"{bucket.width}×{bucket.height}, {len(self._recorder)} recordings"
             tell(f"{run.name} {run.step} {run.elapsed_s:.0f}s {size} loss {self._loss.item():.4f}")
@@ -185,11 +186,13 @@ class _Training:
         if on_pixels:
             loss = loss + _PIXEL_WEIGHT * self._pixel_error(clean, batch, bucket)
         loss.backward()
-        nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+        lost = ~clip_gradients(self._model)
+        pool.lost.add_(lost)
+        length.lost.add_(lost)
         for optimiser, _ in self._of_model:
             optimiser.step()
         if on_pixels:
-            nn.utils.clip_grad_norm_(self._decoder.parameters(), 1.0)
+            clip_gradients(self._decoder)
             for optimiser, _ in self._of_decoder:
                 optimiser.step()
         self._loss.copy_(loss.detach())
@@ -249,6 +252,11 @@ class _Training:
             found[name] = round(float(psnr_db(edited, Step(name).apply(pictures)).mean()), 1)
         self._model.load_state_dict(now)
         tell(f"{self.run.name}, on training pictures: {found}")
+        sizes = {f"{each.bucket.width}×{each.bucket.height}": int(each.lost) for each in self._pools}
+        lengths = {each.states.shape[1]: int(each.lost) for each in self._conditions.lengths}
+        lost = {name: count for name, count in (sizes | lengths).items() if count}
+        if lost:
+            tell(f"{self.run.name}: steps that came to no number, by size and by length of text: {lost}")
 
 
 def _window(side: int, window: int, count: int, device: torch.device) -> tuple[Tensor, Tensor]:

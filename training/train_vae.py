@@ -19,6 +19,7 @@ from training.runs import (
     Budget,
     Run,
     Snapshot,
+    clip_gradients,
     keep_finite,
     log_error,
     psnr_db,
@@ -105,7 +106,7 @@ class _Training:
             for side, count in (_SMALL, _LARGE)
         }
         self._told = {name: torch.zeros((), device=device) for name in ("error", "faint", "divergence")}
-        self._safe = Snapshot([self._vae])
+        self._safe = Snapshot([self._vae], [self._average])
         self._recorder = Recorder(device, recording=place.compiled)
         if device == "cuda":
             put_rates_on_device(self.run.optimisers, device)
@@ -119,7 +120,7 @@ class _Training:
         self._recorder.run(side, partial(self._learn, side))
         self._average.update(self._vae, run.step)
         if run.step % _SEEN_EVERY == 0:
-            keep_finite(run, self._told["error"], self._safe, [self._average])
+            keep_finite(run, self._safe)
         if run.due(20):
             said = ", ".join(f"{name} {value.item():.3f}" for name, value in self._told.items())
             tell(f"{run.name} {run.step} {run.elapsed_s:.0f}s {side} px: {said}")
@@ -137,7 +138,7 @@ class _Training:
         faint = log_error(_SKETCH.apply(found[half:]), _SKETCH.apply(pixels[half:]))
         loss = error + self._phase.faint * faint + 2 * _edges(found - pixels) + _KL * divergence
         loss.backward()
-        nn.utils.clip_grad_norm_(self._vae.parameters(), 1.0)
+        clip_gradients(self._vae)
         for optimiser, _ in self.run.optimisers:
             optimiser.step()
         for name, value in (("error", error), ("faint", faint), ("divergence", divergence)):

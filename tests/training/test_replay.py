@@ -6,7 +6,16 @@ import torch
 from training.bank import drawn
 from training.muon import Muon
 from training.replay import Recorder
-from training.runs import Average, Budget, Run, Snapshot, forget, log_error, put_rates_on_device
+from training.runs import (
+    Average,
+    Budget,
+    Run,
+    Snapshot,
+    clip_gradients,
+    keep_finite,
+    log_error,
+    put_rates_on_device,
+)
 
 
 def test_without_a_recording_a_function_runs_each_time():
@@ -84,25 +93,68 @@ def test_a_learning_rate_on_the_device_steps_as_a_number_does():
     assert not torch.allclose(after(0.05), torch.ones(4, 4))
 
 
-def test_weights_that_are_no_numbers_are_put_back():
-    network = torch.nn.Linear(2, 2)
-    average = Average(network)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=0.1)
-    network(torch.ones(1, 2)).sum().backward()
+def learning(network, optimiser, x):
+    network.zero_grad()
+    network(x).square().log().sum().backward()
+    found = clip_gradients(network)
     optimiser.step()
-    safe = Snapshot([network])
-    safe.take([average])
-    kept = network.weight.detach().clone()
+    return bool(found)
 
-    network.weight.data.fill_(float("nan"))
-    average.weights["weight"].fill_(float("nan"))
-    optimiser.state[network.weight]["exp_avg"].fill_(float("nan"))
-    safe.put_back([average])
-    forget(optimiser)
 
-    assert torch.equal(network.weight, kept)
-    assert average.weights["weight"].isfinite().all()
-    assert optimiser.state[network.weight]["exp_avg"].abs().sum() == 0
+@pytest.mark.parametrize("made", [Muon, torch.optim.AdamW])
+def test_a_step_that_comes_to_no_number_spoils_no_weights(made):
+    torch.manual_seed(0)
+    network = torch.nn.Linear(4, 4, bias=False)
+    optimiser = made(network.parameters(), lr=0.1)
+
+    assert learning(network, optimiser, torch.rand(2, 4))
+    assert not learning(network, optimiser, torch.zeros(2, 4)), "the logarithm of 0"
+    before = network.weight.detach().clone()
+    assert learning(network, optimiser, torch.rand(2, 4))
+
+    assert network.weight.isfinite().all()
+    assert not torch.equal(network.weight, before)
+
+
+def test_gradients_are_clipped_as_torch_does():
+    torch.manual_seed(0)
+    ours, theirs = (torch.nn.Linear(3, 3) for _ in range(2))
+    for network in (ours, theirs):
+        for weight in network.parameters():
+            weight.grad = 5 * torch.ones_like(weight)
+
+    clip_gradients(ours)
+    torch.nn.utils.clip_grad_norm_(theirs.parameters(), 1.0)
+
+    assert torch.allclose(ours.weight.grad, theirs.weight.grad)
+    assert torch.allclose(ours.bias.grad, theirs.bias.grad)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before anything was kept", "later"])
+def test_weights_that_are_no_numbers_are_put_back(tmp_path, first):
+    networks = [torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)]
+    averages = [Average(network) for network in networks]
+    weight = networks[1].weight
+    optimiser = torch.optim.AdamW(networks[1].parameters(), lr=0.1)
+    run = Run("toy", tmp_path / "toy.checkpoint", Budget(10), [(optimiser, 0.1)])
+    safe = Snapshot(networks, averages)
+    learning(networks[1], optimiser, torch.ones(1, 2))
+    if not first:
+        keep_finite(run, safe)
+    kept = [each.detach().clone() for network in networks for each in network.parameters()]
+
+    # In one that a step of the other kind has nothing to do with: its loss is a number all the same.
+    weight.data.fill_(float("nan"))
+    averages[1].weights["weight"].fill_(float("nan"))
+    optimiser.state[weight]["exp_avg"].fill_(float("nan"))
+    keep_finite(run, safe)
+
+    now = [each for network in networks for each in network.parameters()]
+    same = [torch.equal(found, wanted) for found, wanted in zip(now, kept, strict=True)]
+    assert all(each.isfinite().all() for each in now)
+    assert all(same) != first, "what has been learnt since the start is lost, and nothing else"
+    assert averages[1].weights["weight"].isfinite().all()
+    assert optimiser.state[weight]["exp_avg"].abs().sum() == 0
 
 
 def test_what_has_no_weight_is_no_error():
