@@ -14,13 +14,8 @@ import torch
 from training.runs import Budget
 from training.workplace import REAL, TOY, Workplace
 
-_SECONDS = {
-    "text": 70.0, "vae": 320.0, "transformer": 740.0, "second-vae": 75.0, "second-transformer": 300.0,
-}  # fmt: skip
-_STAGES = (
-    "prepare", "text", "vae", "transformer", "second-vae", "second-transformer", "average", "export",
-    "evaluate",
-)  # fmt: skip
+_SECONDS = {"text": 70.0, "vae": 320.0, "transformer": 740.0}
+_STAGES = ("prepare", "text", "vae", "transformer", "export", "evaluate")
 
 
 def main() -> None:
@@ -70,20 +65,14 @@ def _run(stage: str, place: Workplace, budget: Budget, said: argparse.Namespace)
             from training import train_text
 
             train_text.train(place, budget)
-        case "vae" | "second-vae":
-            from training import phases, train_vae
+        case "vae":
+            from training import train_vae
 
-            phase = phases.SECOND if stage.startswith("second") else phases.FIRST
-            train_vae.train(place, budget, phase)
-        case "transformer" | "second-transformer":
-            from training import phases, train_transformer
+            train_vae.train(place, budget)
+        case "transformer":
+            from training import train_transformer
 
-            phase = phases.SECOND if stage.startswith("second") else phases.FIRST
-            train_transformer.train(place, budget, phase)
-        case "average":
-            from training import average
-
-            average.average(place)
+            train_transformer.train(place, budget)
         case "export":
             from training import export
 

@@ -19,7 +19,6 @@ from training.vision import load_features
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from training.phases import Phase
     from training.workplace import Workplace
 
     _Row = tuple[int, tuple[int, int], list[int]]
@@ -35,8 +34,12 @@ _HARD = {
     "pixelate": 1.6, "brighter": 1.5, "blur": 1.3, "white-border": 1.2, "warmer": 1.0, "cooler": 1.0,
     "high-key": 1.0, "soft-focus": 1.0, "snow-bright": 1.0, "teal-and-orange": 1.0,
 }  # fmt: skip
-"""How often these are trained, where a phase says nothing else; others, tints above all, are as often as
-`_EASY`."""
+"""How often these are trained; others, tints above all, are as often as `_EASY`."""
+_PAIRS, _PAIRED_SHARE, _PAIRED_PROMPTS = 1200, 0.15, 1 / 8
+"""So many instructions of two steps are drawn, alike ones among them; they are this part of what is trained;
+each has this part of the prompts of a single step."""
+_GRADED_SHARE = 0.2
+"""Of the steps in a pair, so many have a strength, where they may."""
 _AT_ONCE = 512
 
 
@@ -63,16 +66,16 @@ class Length:
 class Conditions:
     """All instructions that are trained, with weights, and their prompts."""
 
-    def __init__(self, place: Workplace, phase: Phase) -> None:
+    def __init__(self, place: Workplace) -> None:
         device = place.device
         rng = random.Random(place.seed)
         self.instructions: list[Instruction] = singles()
-        self.weights = [_weight(each, _HARD | phase.hard) for each in self.instructions]
+        self.weights = [_weight(each) for each in self.instructions]
         plain = len(self.instructions)
-        drawn = round(phase.pairs * place.size.pairs)
-        pairs = {wordings.settled(draw_pair(rng, phase.graded_share)) for _ in range(drawn)}
+        drawn = round(_PAIRS * place.size.pairs)
+        pairs = {wordings.settled(draw_pair(rng, _GRADED_SHARE)) for _ in range(drawn)}
         self.instructions += sorted(pairs, key=lambda each: each.labels())
-        share = phase.paired_share / (1 - phase.paired_share) * sum(self.weights) / len(pairs)
+        share = _PAIRED_SHARE / (1 - _PAIRED_SHARE) * sum(self.weights) / len(pairs)
         self.weights += [share] * len(pairs)
         self._tokens = Tokens.load(place.tokens)
         self._features = {grid: value.to(device) for grid, value in load_features(place.vision).items()}
@@ -82,9 +85,7 @@ class Conditions:
             {n.removeprefix("0."): v for n, v in weights.items() if n.startswith("0.")}
         )
         counts = [place.size.bank_prompts] * plain
-        counts += [max(3, int(place.size.bank_prompts * phase.paired_prompts))] * (
-            len(self.instructions) - plain
-        )
+        counts += [max(3, int(place.size.bank_prompts * _PAIRED_PROMPTS))] * (len(self.instructions) - plain)
         counts[0] *= 6
         self.lengths = [self._length(rows) for rows in self._written(counts, rng)]
 
@@ -141,10 +142,10 @@ class Conditions:
         return self._model(ids, grid, features[:1]).expand(count, -1, -1)
 
 
-def _weight(instruction: Instruction, hard: dict[str, float]) -> float:
+def _weight(instruction: Instruction) -> float:
     step = instruction.steps[0]
     return (
-        hard.get(step.name, _EASY)
+        _HARD.get(step.name, _EASY)
         * (_GRADED if step.strength else 1.0)
         * (_OF_FIRST if step.name in FIRST else 1.0)
     )

@@ -97,14 +97,14 @@ def from_folder(folder: Path, place: Workplace) -> Model:
 
 def from_training(place: Workplace, *, quantised: bool) -> Model:
     """Read what training left; with `quantised` as it will be when it is exported."""
-    weights = load_file(place.weights("final_transformer"))
+    weights = load_file(place.weights("transformer"))
     if quantised:
         from training.export import rounded
 
         weights = rounded(weights)
     text = load_file(place.weights("text"))
     language = {name[2:]: value for name, value in text.items() if name.startswith("0.")}
-    return _model(place, load_file(place.weights("final_vae")), weights, language, SHIFT)
+    return _model(place, load_file(place.weights("vae_tuned")), weights, language, SHIFT)
 
 
 def _model(

@@ -73,23 +73,6 @@ BUCKETS = (
 """Sides are multiples of 32: on an odd count of tokens the middle, from which positions are counted, lies
 elsewhere, so that a mirrored position cannot be told from the position alone. The strips teach far positions
 at little cost. There are many: where a turned picture ends, or a bar begins, is learnt from the variety."""
-FURTHER_BUCKETS = (
-    *_SMALL,
-    Bucket(768, 768, 20, 0.03, 0.3, 3), Bucket(640, 896, 20, 0.015, 0.3, 3),
-    Bucket(896, 640, 20, 0.015, 0.3, 3), Bucket(544, 960, 22, 0.01, 0.3, 3),
-    Bucket(960, 544, 22, 0.01, 0.3, 3), Bucket(1024, 1024, 10, 0.04, 0.3, 3),
-    Bucket(864, 1280, 10, 0.01, 0.3, 3), Bucket(1280, 864, 10, 0.01, 0.3, 3),
-    Bucket(896, 1184, 10, 0.01, 0.3, 3), Bucket(1184, 896, 10, 0.01, 0.3, 3),
-    Bucket(736, 1280, 11, 0.01, 0.3, 3), Bucket(1280, 736, 11, 0.01, 0.3, 3),
-    Bucket(480, 1088, 20, 0.01, 0.3, 3), Bucket(1088, 480, 20, 0.01, 0.3, 3),
-    Bucket(672, 1120, 14, 0.01, 0.3, 3), Bucket(1120, 672, 14, 0.01, 0.3, 3),
-    Bucket(800, 1216, 10, 0.015, 0.3, 3), Bucket(1216, 800, 10, 0.015, 0.3, 3),
-    Bucket(832, 1248, 10, 0.015, 0.3, 3), Bucket(1248, 832, 10, 0.015, 0.3, 3),
-    Bucket(928, 1152, 10, 0.015, 0.3, 3), Bucket(1152, 928, 10, 0.015, 0.3, 3),
-    Bucket(992, 1056, 10, 0.01, 0.3, 3), Bucket(1056, 992, 10, 0.01, 0.3, 3),
-)  # fmt: skip
-"""Those of the second phase: others besides, among them what the app works at for usual photographs.
-No side is over 1280 px, to which the app keeps."""
 TOY_BUCKETS = (Bucket(64, 64, 192, 0.5), Bucket(64, 96, 192, 0.5, 0.0, 2))
 
 

@@ -19,7 +19,7 @@ from training.bank import PictureBank
 from training.conditions import Conditions
 from training.instructions import Step
 from training.muon import Muon
-from training.pools import TOY_BUCKETS, Batch, Bucket, LatentCoder, Pool
+from training.pools import BUCKETS, TOY_BUCKETS, Batch, Bucket, LatentCoder, Pool
 from training.replay import Recorder
 from training.runs import (
     Average,
@@ -43,10 +43,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from training.conditions import Length
-    from training.phases import Phase
     from training.workplace import Workplace
 
+_RATE, _REST_RATE, _DECODER_RATE = 6e-3, 1e-3, 1e-3
+"""Of the transformer's matrices, of the rest of it, and of the decoder's kernels."""
+_PIXELS_FROM = 0.45
+"""From this part of the time on pixels count, and a step begins as an edit does."""
 _PIXEL_WEIGHT = 0.1
+_TINT = 8.0
+"""How much more the error of a picture's mean colour counts."""
 _FLOOR = 1e-3
 """A squared error, 30 dB: what is nearer than that has had most of its attention."""
 _DECODED, _WINDOW_PX, _MARGIN = 24, 256, 2
@@ -85,13 +90,13 @@ def _prepare_compiler() -> None:
     symbols.use_duck_shape = False
 
 
-def train(place: Workplace, budget: Budget, phase: Phase) -> None:
+def train(place: Workplace, budget: Budget) -> None:
     """Train, and write the averaged weights of transformer and VAE."""
     torch.manual_seed(place.seed)
     torch.set_float32_matmul_precision("high")
     # It would plan anew, at some 0.1 s, for each of the many lengths.
     torch.backends.cuda.enable_cudnn_sdp(enabled=False)
-    training = _Training(place, budget, phase)
+    training = _Training(place, budget)
     run, saved_s = training.run, training.run.elapsed_s
     while run.fraction < 1 and not run.paused:
         training.step()
@@ -109,17 +114,15 @@ def train(place: Workplace, budget: Budget, phase: Phase) -> None:
 class _Training:
     """Everything that a step works on."""
 
-    def __init__(self, place: Workplace, budget: Budget, phase: Phase) -> None:
-        device, self._phase = place.device, phase
-        self._conditions = Conditions(place, phase)
+    def __init__(self, place: Workplace, budget: Budget) -> None:
+        device = place.device
+        self._conditions = Conditions(place)
         self._bank = PictureBank(
             place.pictures / "training", place.drawn, device, place.size.drawn, place.size.drawn_px
         )
-        self._vae_weights = load_file(place.weights(f"{phase.prefix}vae"))
+        self._vae_weights = load_file(place.weights("vae"))
         self._coder = LatentCoder(self._vae_weights, device)
         self._model = Transformer().to(device)
-        if phase.begins_with is not None:
-            self._model.load_state_dict(load_file(place.weights(f"{phase.begins_with}transformer")))
         vae = self._coder.vae
         self._decoder = nn.ModuleList([vae.decoder, vae.post_quant_conv])
         set_trained(self._decoder)
@@ -127,18 +130,16 @@ class _Training:
             _prepare_compiler()
             fuse_kernels()
             self._model.compile_blocks()
-        rate, rest_rate, decoder_rate = phase.rates
-        self._of_model = _optimisers(self._model, rate, rest_rate, fused=device == "cuda")
-        self._of_decoder = vae_optimisers(self._decoder, decoder_rate, decoder_rate / 2)
+        self._of_model = _optimisers(self._model, _RATE, _REST_RATE, fused=device == "cuda")
+        self._of_decoder = vae_optimisers(self._decoder, _DECODER_RATE, _DECODER_RATE / 2)
         both = self._of_model + self._of_decoder
-        name = f"{phase.prefix}transformer"
-        self.run = Run(name, place.checkpoint(name), budget, both, place.seed)
+        self.run = Run("transformer", place.checkpoint("transformer"), budget, both, place.seed)
         self._average, self._decoder_average = Average(self._model), Average(self._decoder)
         if kept := self.run.resume():
             self._model.load_state_dict(kept["network"])
             self._decoder.load_state_dict(kept["decoder"])
             self._average.weights, self._decoder_average.weights = kept["average"], kept["decoder_average"]
-        buckets = phase.buckets if place.size.batch == 1 else TOY_BUCKETS
+        buckets = BUCKETS if place.size.batch == 1 else TOY_BUCKETS
         decoded = place.batch(_DECODED)
         self._pools = [
             Pool(each, (place.batch(each.batch), decoded), self._coder, self._bank, self._conditions)
@@ -151,7 +152,7 @@ class _Training:
         self._recorder = Recorder(device, recording=place.compiled)
         if device == "cuda":
             put_rates_on_device(both, device)
-        tell(f"{name}: {len(self._conditions.instructions)} instructions; {self._bank.summary}")
+        tell(f"transformer: {len(self._conditions.instructions)} instructions; {self._bank.summary}")
 
     def step(self) -> None:
         """Take one step."""
@@ -164,7 +165,7 @@ class _Training:
         length = self._conditions.draw_length(rng, pool.asked)
         worth_recording = bucket.share >= _OFTEN or length is self._conditions.lengths[0]
         # Asked for once: it is a clock.
-        rolled = run.fraction >= self._phase.pixels_from
+        rolled = run.fraction >= _PIXELS_FROM
         on_pixels = rolled and min(bucket.height, bucket.width) >= self._window
         name = (bucket, length.states.shape[1], rolled) if worth_recording else None
         self._recorder.run(name, partial(self._learn, pool, length, on_pixels=on_pixels, rolled=rolled))
@@ -213,7 +214,7 @@ class _Training:
         wanted = batch.pixels.movedim(1, -1)[which, rows[:, :, None], columns[:, None]].movedim(-1, 1)
         weights = row_weights[:, None, :, None] * column_weights[:, None, None]
         weights = weights.repeat_interleave(8, -1).repeat_interleave(8, -2)
-        return log_error(found, wanted.float() / 255, weights, floor=_FLOOR, tint=self._phase.tint)
+        return log_error(found, wanted.float() / 255, weights, floor=_FLOOR, tint=_TINT)
 
     def save(self) -> None:
         """Write the checkpoint to go on from."""
@@ -228,9 +229,8 @@ class _Training:
             f"vae.{'decoder' if name[0] == '0' else 'post_quant_conv'}{name[1:]}": value
             for name, value in self._decoder_average.weights.items()
         }
-        prefix = self._phase.prefix
-        write_weights(place.weights(f"{prefix}transformer"), self._average.weights)
-        write_weights(place.weights(f"{prefix}vae_tuned"), self._vae_weights | tuned)
+        write_weights(place.weights("transformer"), self._average.weights)
+        write_weights(place.weights("vae_tuned"), self._vae_weights | tuned)
 
     @torch.no_grad()
     def probe(self) -> None:

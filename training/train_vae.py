@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
 from training.bank import PictureBank
@@ -28,16 +27,19 @@ from training.runs import (
     tell,
     write_weights,
 )
-from training.vae import CHANNELS, Vae, fuse_kernels, in_channels_last, own_weights, set_trained
+from training.vae import CHANNELS, Vae, fuse_kernels, in_channels_last, set_trained
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from training.phases import Phase
     from training.workplace import Workplace
 
 _SMALL, _LARGE = (128, 192), (256, 48)
 """Side in pixels and batch, at first and later."""
+_LARGE_FROM = 0.55
+_RATE = 4e-3
+_FAINT = 0.5
+"""How much the error counts in what a pencil sketch shows: texture in the dark, which else is hidden."""
 _KL = 0.01
 _EDITS = 6
 """So many instructions are applied in a batch, to a twelfth of it each."""
@@ -64,11 +66,11 @@ def optimisers(
     return [(Muon(matrices, rate), rate), (adam, rest_rate)]
 
 
-def train(place: Workplace, budget: Budget, phase: Phase) -> None:
+def train(place: Workplace, budget: Budget) -> None:
     """Train, measure, and write the averaged weights with the statistics of the latents."""
     torch.manual_seed(place.seed)
     torch.backends.cudnn.benchmark = True
-    training = _Training(place, budget, phase)
+    training = _Training(place, budget)
     run = training.run
     while run.fraction < 1 and not run.paused:
         training.step()
@@ -78,8 +80,8 @@ def train(place: Workplace, budget: Budget, phase: Phase) -> None:
 class _Training:
     """Everything that a step works on."""
 
-    def __init__(self, place: Workplace, budget: Budget, phase: Phase) -> None:
-        self._place, self._phase, device = place, phase, place.device
+    def __init__(self, place: Workplace, budget: Budget) -> None:
+        self._place, device = place, place.device
         if place.compiled:
             fuse_kernels()
         self._bank = PictureBank(
@@ -87,13 +89,9 @@ class _Training:
         )
         tell(f"vae: {self._bank.summary}")
         self._vae = in_channels_last(Vae(), device)
-        self._former: dict[str, Tensor] | None = None
-        if phase.begins_with is not None:
-            self._former = load_file(place.weights(f"{phase.begins_with}vae"))
-            self._vae.load_state_dict(own_weights(self._former))
         set_trained(self._vae)
-        name, rate = f"{phase.prefix}vae", phase.vae_rate
-        self.run = Run(name, place.checkpoint(name), budget, optimisers(self._vae, rate, rate), place.seed)
+        both = optimisers(self._vae, _RATE, _RATE)
+        self.run = Run("vae", place.checkpoint("vae"), budget, both, place.seed)
         self._average = Average(self._vae)
         if kept := self.run.resume():
             self._vae.load_state_dict(kept["network"])
@@ -115,7 +113,7 @@ class _Training:
         """Take one step."""
         run = self.run
         run.begin_step()
-        side, count = _SMALL if run.fraction < self._phase.large_from else _LARGE
+        side, count = _SMALL if run.fraction < _LARGE_FROM else _LARGE
         self._pixels[side].copy_(self._batch(self._place.batch(count), side))
         self._recorder.run(side, partial(self._learn, side))
         self._average.update(self._vae, run.step)
@@ -136,7 +134,7 @@ class _Training:
         error = log_error(found, pixels)
         # Of the pictures that are not edited already.
         faint = log_error(_SKETCH.apply(found[half:]), _SKETCH.apply(pixels[half:]))
-        loss = error + self._phase.faint * faint + 2 * _edges(found - pixels) + _KL * divergence
+        loss = error + _FAINT * faint + 2 * _edges(found - pixels) + _KL * divergence
         loss.backward()
         clip_gradients(self._vae)
         for optimiser, _ in self.run.optimisers:
@@ -160,11 +158,7 @@ class _Training:
         run.save(network=vae.state_dict(), average=self._average.weights)
         vae.load_state_dict(self._average.weights)
         own = {f"vae.{name}": value for name, value in vae.state_dict().items()}
-        statistics = self._statistics()
-        if self._former is not None:
-            # A transformer goes on with it, for which latents have to mean the same.
-            statistics |= {each: self._former[each] for each in ("mean", "std")}
-        write_weights(self._place.weights(run.name), own | statistics)
+        write_weights(self._place.weights(run.name), own | self._statistics())
         level = measure(vae, self._bank)
         tell(f"{run.name}: done at step {run.step}; {level:.2f} dB on training crops of 256 px")
 

@@ -19,7 +19,7 @@ class Size:
     bank_prompts: int = 150
     """For each instruction of one step; of those of two steps there are fewer."""
     pairs: float = 1.0
-    """Of two steps, this part is drawn of what a phase says."""
+    """Of the pairs of steps, this part is drawn of what the real one has."""
     batch: float = 1.0
     """All batches are this part of the real ones."""
 
