@@ -151,10 +151,10 @@ class Snapshot:
     @torch.no_grad()
     def put_back(self) -> None:
         """Set weights and averages to what was kept last."""
-        kept, networks = iter(self._kept), self._networks
-        for network in networks:
-            network.load_state_dict(next(kept))
-        for average, weights in zip(self._averages, kept, strict=True):
+        count = len(self._networks)
+        for network, weights in zip(self._networks, self._kept[:count], strict=True):
+            network.load_state_dict(weights)
+        for average, weights in zip(self._averages, self._kept[count:], strict=True):
             average.weights = {name: value.clone() for name, value in weights.items()}
 
     @torch.no_grad()

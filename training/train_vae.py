@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _SMALL, _LARGE = (128, 192), (256, 48)
 """Side in pixels and batch, at first and later."""
 _LARGE_FROM = 0.55
+"""From this part of the time on the batches are the later ones."""
 _RATE = 4e-3
 _FAINT = 0.5
 """How much the error counts in what a pencil sketch shows: texture in the dark, which else is hidden."""
@@ -90,8 +91,8 @@ class _Training:
         tell(f"vae: {self._bank.summary}")
         self._vae = in_channels_last(Vae(), device)
         set_trained(self._vae)
-        both = optimisers(self._vae, _RATE, _RATE)
-        self.run = Run("vae", place.checkpoint("vae"), budget, both, place.seed)
+        every = optimisers(self._vae, _RATE, _RATE)
+        self.run = Run("vae", place.checkpoint("vae"), budget, every, place.seed)
         self._average = Average(self._vae)
         if kept := self.run.resume():
             self._vae.load_state_dict(kept["network"])

@@ -33,22 +33,27 @@ def test_without_a_recording_a_function_runs_each_time():
 def test_a_recording_learns_what_the_function_does():
     def learn(*, recording):
         torch.manual_seed(0)
-        weight = torch.nn.Parameter(torch.ones(8, 8, device="cuda"))
-        optimiser = torch.optim.AdamW([weight], lr=0.01, fused=True)
+        network = torch.nn.Linear(8, 8, bias=False, device="cuda")
+        optimiser = torch.optim.AdamW(network.parameters(), lr=0.01, fused=True)
         put_rates_on_device([(optimiser, 0.01)], "cuda")
         recorder, pictures = Recorder("cuda", recording=recording), torch.zeros(8, device="cuda")
+        lost = torch.zeros((), device="cuda", dtype=torch.long)
 
         def step():
             optimiser.zero_grad()
-            (weight @ pictures).square().sum().backward()
+            network(pictures).square().sum().backward()
+            lost.add_(~clip_gradients(network))
             optimiser.step()
 
-        for index in range(5):
-            pictures.fill_(index + 1)
+        for value in (1, 2, 3, float("nan"), 5):
+            pictures.fill_(value)
             recorder.run("step", step)
-        return weight.detach()
+        assert int(lost) == 1
+        return network.weight.detach()
 
-    assert torch.allclose(learn(recording=True), learn(recording=False))
+    learnt = learn(recording=True)
+    assert learnt.isfinite().all()
+    assert torch.allclose(learnt, learn(recording=False))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="the kernel is for CUDA")

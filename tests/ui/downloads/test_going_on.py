@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QLabel, QPushButton
 from qie_desktop.core.download import TaskPhase
 from qie_desktop.services.downloads import Downloads
 from qie_desktop.ui.controls.model_row import ModelRow
+from qie_desktop.ui.download_watch import DownloadWatch
 from qie_desktop.ui.main_window import MainWindow
 from qie_desktop.ui.sheets.first_run import FirstRunSheet
 from qie_desktop.ui.sheets.manage_models import ManageModelsDialog
@@ -48,6 +49,14 @@ def test_closing_the_sheet_and_the_window_stops_nothing(
     again.wait_card("Q2_K is ready to use.")
 
 
+def heard_of(watch: DownloadWatch) -> list[object]:
+    """Return a list that what is told of a download's end is added to."""
+    heard: list[object] = []
+    watch.files_changed.connect(lambda: heard.append("files"))
+    watch.ended.connect(lambda state: heard.append(state.phase))
+    return heard
+
+
 def test_a_download_that_is_over_before_it_is_looked_at_is_told_all_the_same(
     hub: HubServer, front: Front, downloads: Downloads
 ) -> None:
@@ -55,9 +64,7 @@ def test_a_download_that_is_over_before_it_is_looked_at_is_told_all_the_same(
     front.begin()
     watch = front.watch
     front.wait(lambda: not watch._looking)
-    heard = []
-    watch.files_changed.connect(lambda: heard.append("files"))
-    watch.ended.connect(lambda state: heard.append(state.phase))
+    heard = heard_of(watch)
     # What is looked up just now was looked up before the download began.
     watch._looking = True
     watch.start(CHOICE)
@@ -77,9 +84,7 @@ def test_a_download_that_is_seen_at_its_end_before_its_start_is_known_is_told_al
     front.begin()
     watch = front.watch
     front.wait(lambda: not watch._looking)
-    heard = []
-    watch.files_changed.connect(lambda: heard.append("files"))
-    watch.ended.connect(lambda state: heard.append(state.phase))
+    heard = heard_of(watch)
     watch.start(CHOICE)
     # Events are not handled meanwhile: that it has begun is not known to the window yet.
     until = time.monotonic() + TIMEOUT_MS / 1000
