@@ -14,7 +14,7 @@ import torch
 from training.runs import Budget
 from training.workplace import REAL, TOY, Workplace
 
-_SECONDS = {"text": 70.0, "vae": 320.0, "transformer": 740.0}
+_SECONDS = {"text": 70.0, "vae": 320.0, "transformer": 1050.0}
 _STAGES = ("prepare", "text", "vae", "transformer", "export", "evaluate")
 
 

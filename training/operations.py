@@ -22,8 +22,8 @@ _LUMINANCE = (0.299, 0.587, 0.114)
 _SEPIA = ((0.393, 0.769, 0.189), (0.349, 0.686, 0.168), (0.272, 0.534, 0.131))
 _TO_YIQ = ((0.299, 0.587, 0.114), (0.595716, -0.274453, -0.321263), (0.211456, -0.522591, 0.311135))
 _BORDER_PX = 32
-_BAR = 8
-"""A bar is this part of the height."""
+_BAR, _TOKEN_PX = 8, 16
+"""A bar is this part of the height, in whole tokens: one that ends within a token is hard to get right."""
 
 
 def luminance(x: Tensor) -> Tensor:
@@ -169,7 +169,7 @@ def _hue(x: Tensor, degrees: float) -> Tensor:
 
 
 def _bars(x: Tensor) -> Tensor:
-    bar = x.shape[-2] // _BAR
+    bar = max(1, round(x.shape[-2] / _BAR / _TOKEN_PX)) * _TOKEN_PX
     y = x.clone()
     y[..., :bar, :] = 0
     y[..., -bar:, :] = 0

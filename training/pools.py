@@ -68,7 +68,8 @@ BUCKETS = (
     Bucket(1280, 864, 10, 0.015, 0.3, 2), Bucket(896, 1184, 10, 0.015, 0.3, 2),
     Bucket(1184, 896, 10, 0.015, 0.3, 2), Bucket(736, 1280, 11, 0.015, 0.3, 2),
     Bucket(1280, 736, 11, 0.015, 0.3, 2), Bucket(1216, 800, 10, 0.015, 0.3, 2),
-    Bucket(1248, 832, 10, 0.015, 0.3, 2),
+    Bucket(1248, 832, 10, 0.015, 0.3, 2), Bucket(800, 1216, 10, 0.01, 0.6, 2),
+    Bucket(832, 1248, 10, 0.01, 0.6, 2),
 )  # fmt: skip
 """Sides are multiples of 32: on an odd count of tokens the middle, from which positions are counted, lies
 elsewhere, so that a mirrored position cannot be told from the position alone. The strips teach far positions

@@ -225,7 +225,7 @@ def log_error(
     weights: Tensor | None = None,
     *,
     floor: float = 1e-4,
-    tint: float = 0.0,
+    tint: Tensor | float = 0.0,
 ) -> Tensor:
     """Return the mean over a batch of the logarithm of each picture's squared error, of pixels by weight.
 

@@ -50,8 +50,8 @@ _RATE, _REST_RATE, _DECODER_RATE = 6e-3, 1e-3, 1e-3
 _PIXELS_FROM = 0.45
 """From this part of the time on pixels count, and a step begins as an edit does."""
 _PIXEL_WEIGHT = 0.1
-_TINT = 8.0
-"""How much more the error of a picture's mean colour counts."""
+_TINT, _LATE_TINT, _LATE = 8.0, 48.0, 0.7
+"""How much more the error of a picture's mean colour counts: at first, and from this part of the time on."""
 _FLOOR = 1e-3
 """A squared error, 30 dB: what is nearer than that has had most of its attention."""
 _DECODED, _WINDOW_PX, _MARGIN = 24, 256, 2
@@ -149,6 +149,8 @@ class _Training:
         self._rng = random.Random(f"{place.seed} {self.run.step}")
         self._safe = Snapshot([self._model, self._decoder], [self._average, self._decoder_average])
         self._loss = torch.zeros((), device=device)
+        # Where recorded steps read it anew.
+        self._tint = torch.full((), _TINT, device=device)
         self._recorder = Recorder(device, recording=place.compiled)
         if device == "cuda":
             put_rates_on_device(both, device)
@@ -165,7 +167,9 @@ class _Training:
         length = self._conditions.draw_length(rng, pool.asked)
         worth_recording = bucket.share >= _OFTEN or length is self._conditions.lengths[0]
         # Asked for once: it is a clock.
-        rolled = run.fraction >= _PIXELS_FROM
+        fraction = run.fraction
+        rolled = fraction >= _PIXELS_FROM
+        self._tint.fill_(_LATE_TINT if fraction >= _LATE else _TINT)
         on_pixels = rolled and min(bucket.height, bucket.width) >= self._window
         name = (bucket, length.states.shape[1], rolled) if worth_recording else None
         self._recorder.run(name, partial(self._learn, pool, length, on_pixels=on_pixels, rolled=rolled))
@@ -214,7 +218,7 @@ class _Training:
         wanted = batch.pixels.movedim(1, -1)[which, rows[:, :, None], columns[:, None]].movedim(-1, 1)
         weights = row_weights[:, None, :, None] * column_weights[:, None, None]
         weights = weights.repeat_interleave(8, -1).repeat_interleave(8, -2)
-        return log_error(found, wanted.float() / 255, weights, floor=_FLOOR, tint=_TINT)
+        return log_error(found, wanted.float() / 255, weights, floor=_FLOOR, tint=self._tint)
 
     def save(self) -> None:
         """Write the checkpoint to go on from."""

@@ -40,15 +40,15 @@ def test_an_edit_of_the_sample_is_the_exact_operation(wording, resources, tmp_pa
 
 
 def test_a_short_prompt_puts_the_bars_where_they_belong(resources, tmp_path, monkeypatch):
-    """Read as it stands, without the spaces, it leaves their edges soft and wavy at this size: 28.0 dB."""
+    """Read as it stands, without the spaces that fill it up, it comes to 16.3 dB."""
     monkeypatch.setenv("QIE_HOME", str(tmp_path / "home"))
     small, out = tmp_path / "small.png", tmp_path / "out.png"
     with Image.open(resources / "sample.jpg") as sample:
         sample.convert("RGB").resize((320, 224)).save(small)
     expected = pixels(small)
-    expected[:28], expected[-28:] = 0, 0
+    expected[:32], expected[-32:] = 0, 0
 
     done = CliRunner().invoke(app, ["edit", str(small), "black bars", "-o", str(out), "--seed", "1"])
 
     assert done.exit_code == 0
-    assert psnr_db(pixels(out), expected) > 29.5
+    assert psnr_db(pixels(out), expected) > 30

@@ -71,6 +71,14 @@ def test_a_quarter_turn_is_about_the_middle_and_leaves_the_rest_black():
     assert torch.equal(back[..., 2:6], wide[..., 2:6]), "the square in the middle comes back"
 
 
+@pytest.mark.parametrize(("height", "bar"), [(64, 16), (224, 32), (864, 112), (1024, 128)])
+def test_a_bar_is_an_eighth_of_the_height_in_whole_tokens(height, bar):
+    barred = Step("cinematic-bars").apply(torch.ones(1, 3, height, 32))
+
+    assert barred[..., bar:-bar, :].min() == 1
+    assert barred[..., :bar, :].max() == barred[..., -bar:, :].max() == 0
+
+
 def test_two_steps_are_done_in_their_order(pictures):
     both = Instruction((Step("mirror"), Step("vignette")))
 

@@ -193,6 +193,8 @@ def test_a_tint_counts_more_than_as_much_noise():
 
     assert log_error(tinted, wanted) == pytest.approx(log_error(noisy, wanted))
     assert log_error(tinted, wanted, tint=8.0) > log_error(noisy, wanted, tint=8.0) + 1
+    of_tensor = log_error(tinted, wanted, tint=torch.tensor(8.0))
+    assert of_tensor == log_error(tinted, wanted, tint=8.0), "as recorded steps have it"
 
 
 def test_a_checkpoint_is_gone_on_with_under_its_own_seed_alone(tmp_path):
