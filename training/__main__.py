@@ -80,7 +80,7 @@ def _run(stage: str, place: Workplace, budget: Budget, said: argparse.Namespace)
         case _:
             from training import evaluate
 
-            every = evaluate.Extent()
+            every = evaluate.BRIEF if said.stage == "all" else evaluate.Extent()
             sizes = tuple((int(w), int(h)) for w, h in (size.split("x") for size in said.sizes or ()))
             extent = evaluate.Extent(
                 sizes=sizes or every.sizes,
@@ -88,6 +88,7 @@ def _run(stage: str, place: Workplace, budget: Budget, said: argparse.Namespace)
                 names=tuple(said.names or every.names),
                 models=tuple(said.models or every.models),
                 steps=said.edit_steps or every.steps,
+                further=every.further,
             )
             evaluate.report(place, said.output, extent)
 

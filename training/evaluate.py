@@ -52,6 +52,12 @@ class Extent:
     names: tuple[str, ...] = NAMES
     models: tuple[str, ...] = ("trained", "quantised", "exported")
     steps: int = _STEPS
+    further: bool = True
+    """Whether strengths, pairs and other counts of steps are measured besides, or on a CPU seconds."""
+
+
+BRIEF = Extent(((256, 256), (512, 512), (768, 768)), models=("exported",), steps=1, further=False)
+"""What there is time for right after a training."""
 
 
 def held_out(place: Workplace, width: int, height: int, limit: int | None = None) -> Tensor:
@@ -159,25 +165,31 @@ def report(place: Workplace, output: Path, extent: Extent) -> None:
             found[size] = measure(model, pictures, extent.names, extent.steps)
             tell(f"{label} {size}: {json.dumps(found[size])}")
             _write(place, results)
-        if place.device == "cuda":
-            pictures = held_out(place, 512, 512, extent.pictures)
-            for steps in (1, 2):
-                found[f"512×512, {steps} steps"] = measure(model, pictures, extent.names, steps)
-            found["graded"] = _graded(model, pictures)
-            _write(place, results)
-        else:
-            squares = tuple(width for width, height in extent.sizes if width == height)
-            found["seconds"] = found.get("seconds", {}) | seconds.loaded(model, squares)
-            found["seconds"] |= seconds.whole_process() if squares and label == "exported" else {}
+        if extent.further:
+            _further(model, found, place, extent, exported=label == "exported")
             _write(place, results)
         first = held_out(place, *extent.sizes[0], 1)
         reference = model.coder.encode(first)
         sheet = place.folder / f"contact-sheet-{label}.jpg"
-        contact_sheet(sheet, first, partial(_edited, model, first, reference), extent.names)
+        contact_sheet(sheet, first, partial(_edited, model, first, reference, extent.steps), extent.names)
 
 
-def _edited(model: Model, pictures: Tensor, reference: Tensor, name: str) -> Tensor:
-    return model.edit(pictures, reference, prompt_for(name))
+def _further(
+    model: Model, found: dict[str, dict[str, float]], place: Workplace, extent: Extent, *, exported: bool
+) -> None:
+    if place.device == "cuda":
+        pictures = held_out(place, 512, 512, extent.pictures)
+        for steps in (1, 2):
+            found[f"512×512, {steps} steps"] = measure(model, pictures, extent.names, steps)
+        found["graded"] = _graded(model, pictures)
+    else:
+        squares = tuple(width for width, height in extent.sizes if width == height)
+        found["seconds"] = found.get("seconds", {}) | seconds.loaded(model, squares)
+        found["seconds"] |= seconds.whole_process() if squares and exported else {}
+
+
+def _edited(model: Model, pictures: Tensor, reference: Tensor, steps: int, name: str) -> Tensor:
+    return model.edit(pictures, reference, prompt_for(name), steps)
 
 
 def _results(place: Workplace) -> Path:
