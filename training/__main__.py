@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -82,13 +83,13 @@ def _run(stage: str, place: Workplace, budget: Budget, said: argparse.Namespace)
 
             every = evaluate.BRIEF if said.stage == "all" else evaluate.Extent()
             sizes = tuple((int(w), int(h)) for w, h in (size.split("x") for size in said.sizes or ()))
-            extent = evaluate.Extent(
+            extent = replace(
+                every,
                 sizes=sizes or every.sizes,
                 pictures=said.pictures,
                 names=tuple(said.names or every.names),
                 models=tuple(said.models or every.models),
                 steps=said.edit_steps or every.steps,
-                further=every.further,
             )
             evaluate.report(place, said.output, extent)
 

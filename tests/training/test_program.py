@@ -51,6 +51,11 @@ def test_a_toy_is_trained_exported_measured_and_run(tmp_path):
     first, tuned = load_file(place.weights("vae")), load_file(place.weights("vae_tuned"))
     assert torch.equal(first["vae.encoder.conv_in.weight"], tuned["vae.encoder.conv_in.weight"])
     assert not torch.equal(first["vae.decoder.conv_out.weight"], tuned["vae.decoder.conv_out.weight"])
+    gone_on = train_transformer._Training(place, Budget(1000, steps=100))
+    gone_on.step()
+    early, gone_on.run.budget = float(gone_on._tint), Budget(1000, steps=6)
+    gone_on.step()
+    assert (early, float(gone_on._tint)) == (8, 48), "the mean colour counts more late"
     export.export(place, tmp_path / "starter")
     extent = evaluate.Extent(
         sizes=((96, 64),), names=("unchanged", "mirror"), models=("quantised", "exported")
