@@ -66,7 +66,7 @@ def test_a_proxy_is_gone_through(download: Run, hub: HubServer, monkeypatch: pyt
         assert len(proxy.requests) == len(hub.asked)
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs a certificate")
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="No `openssl` to make a certificate with.")
 def test_another_certificate_is_a_captive_portal(
     download: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
