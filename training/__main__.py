@@ -15,8 +15,8 @@ import torch
 from training.runs import Budget
 from training.workplace import REAL, TOY, Workplace
 
-_SECONDS = {"text": 70.0, "vae": 320.0, "transformer": 1050.0}
-_STAGES = ("prepare", "text", "vae", "transformer", "export", "evaluate")
+_SECONDS = {"text": 60.0, "vae": 385.0, "transformer": 1010.0, "settle": math.inf}
+_STAGES = ("prepare", "text", "vae", "transformer", "settle", "export", "evaluate")
 
 
 def main() -> None:
@@ -74,6 +74,10 @@ def _run(stage: str, place: Workplace, budget: Budget, said: argparse.Namespace)
             from training import train_transformer
 
             train_transformer.train(place, budget)
+        case "settle":
+            from training import settle
+
+            settle.train(place, budget)
         case "export":
             from training import export
 

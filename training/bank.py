@@ -14,6 +14,7 @@ from torch.nn import functional
 from training import procedural
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -23,8 +24,10 @@ _SCALES = (1.0, 0.75, 0.55, 0.4, 0.28)
 _ENLARGED = 2.0
 """Small photographs are there at this scale too, for large crops."""
 _SMALL_PX = 1100
-_DRAWN_SCALES = (1.0, 0.6, 2.0)
+_DRAWN_SCALES = (1.0, 0.6, 2.6)
 _LEAST_PX = 64
+_DARK = 0.1
+"""So many of the crops that are changed are made dark, as a photograph of the night is."""
 
 
 def _load(path: Path) -> NDArray[np.uint8]:
@@ -32,13 +35,16 @@ def _load(path: Path) -> NDArray[np.uint8]:
         return np.array(file.convert("RGB"))
 
 
+def draw_all(draw: Callable[[int, int], NDArray[np.uint8]], count: int, side: int) -> NDArray[np.uint8]:
+    """Return pictures `(count, side, side, 3)` that a function draws of seeds from 0 on, on all cores."""
+    with ProcessPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        return np.stack(list(pool.map(draw, range(count), [side] * count, chunksize=4)))
+
+
 def _drawn(cache: Path, count: int, side: int) -> NDArray[np.uint8]:
     """Return the procedural pictures, kept in a file."""
     if not cache.is_file() or len(np.load(cache, mmap_mode="r")) != count:
-        with ProcessPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-            np.save(
-                cache, np.stack(list(pool.map(procedural.draw, range(count), [side] * count, chunksize=4)))
-            )
+        np.save(cache, draw_all(procedural.draw, count, side))
     return np.load(cache)
 
 
@@ -116,7 +122,7 @@ def drawn(summed: Tensor, count: int) -> Tensor:
 
 
 def _recolour(x: Tensor) -> Tensor:
-    """Change gamma, saturation, contrast and the order of the channels of most pictures."""
+    """Change gamma, saturation, contrast, light and the order of the channels of most pictures."""
     count = x.shape[0]
 
     def draw(*shape: int) -> Tensor:
@@ -125,10 +131,11 @@ def _recolour(x: Tensor) -> Tensor:
     gamma = torch.exp((draw(3) - 0.5) * 0.5 + (draw() - 0.5) * 0.9 * (draw() < 0.7))
     y = x.clamp(1e-4, 1) ** gamma
     grey = 0.299 * y[:, :1] + 0.587 * y[:, 1:2] + 0.114 * y[:, 2:3]
-    saturation = torch.where(draw() < 0.1, torch.zeros_like(grey[..., :1, :1]), 0.3 + draw() * 1.3)
+    saturation = torch.where(draw() < 0.1, torch.zeros_like(grey[..., :1, :1]), 0.3 + draw() * 2.3)
     y = grey + (y - grey) * saturation
     middle = y.mean((1, 2, 3), keepdim=True)
     y = middle + (y - middle) * (0.5 + draw() * 0.9) + (draw() - 0.5) * 0.15
+    y = y * torch.where(draw() < _DARK, 0.1 + draw() * 0.6, torch.ones_like(middle))
     y = torch.where(draw() < 0.55, y, x)
     order = torch.randperm(3, device=x.device)
     return torch.where(draw() < 0.12, y[:, order], y).clamp(0, 1)

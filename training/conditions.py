@@ -28,9 +28,9 @@ _GRADED = 0.25
 _OF_FIRST = 1.3
 _EASY = 0.7
 _HARD = {
-    "unchanged": 3.5, "mirror": 4.0, "upside-down": 4.0, "rotate-left": 4.0, "rotate-right": 4.0,
-    "sketch": 9.0, "posterise": 7.0, "threshold": 3.0, "negative": 2.5, "emboss": 1.6, "contrast": 2.2,
-    "saturate": 2.2, "sharpen": 2.2, "cinematic-bars": 3.0, "hue-shift": 1.8, "vignette": 1.4,
+    "unchanged": 5.0, "mirror": 4.0, "upside-down": 4.0, "rotate-left": 4.5, "rotate-right": 4.5,
+    "sketch": 10.0, "posterise": 7.0, "threshold": 3.0, "negative": 3.0, "emboss": 1.6, "contrast": 4.5,
+    "saturate": 8.0, "sharpen": 2.5, "cinematic-bars": 3.5, "hue-shift": 1.8, "vignette": 1.4,
     "pixelate": 1.6, "brighter": 1.5, "blur": 1.3, "white-border": 1.2, "warmer": 1.0, "cooler": 1.0,
     "high-key": 1.0, "soft-focus": 1.0, "snow-bright": 1.0, "teal-and-orange": 1.0,
 }  # fmt: skip

@@ -146,7 +146,7 @@ def report(place: Workplace, output: Path, extent: Extent) -> None:
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
     models: dict[str, Callable[[], Model]] = {}
-    if place.weights("transformer").is_file():
+    if place.settled("transformer").is_file():
         models["trained"] = lambda: from_training(place, quantised=False)
         models["quantised"] = lambda: from_training(place, quantised=True)
     if (output / "transformer" / "starter.gguf").is_file():

@@ -56,8 +56,8 @@ def export(place: Workplace, output: Path, *, quantised: bool = True) -> None:
     """Write all parts of the checkpoint into `output`; without `quantised` the transformer in float32."""
     output.mkdir(parents=True, exist_ok=True)
     tokens = Tokens.load(place.tokens)
-    _transformer(load_file(place.weights("transformer")), output / "transformer", quantised=quantised)
-    _vae(load_file(place.weights("vae_tuned")), output / "vae")
+    _transformer(load_file(place.settled("transformer")), output / "transformer", quantised=quantised)
+    _vae(load_file(place.settled("vae")), output / "vae")
     encoder = text_encoder(tokens)
     weights = load_file(place.weights("text"))
     language = {name[2:]: value for name, value in weights.items() if name.startswith("0.")}

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from training.pools import LatentCoder
 from training.text_model import TextModel
 from training.tokens import Tokens
-from training.transformer import SHIFT, Transformer, unpack
+from training.transformer import SHIFT, Transformer, shifted, unpack
 from training.vae import Vae
 from training.vision import load_features
 
@@ -63,7 +63,7 @@ class Model:
 
     def sigma(self, share: float) -> float:
         """Return the share of noise at a place of the schedule from 1 to 0."""
-        return self.shift * share / (1 + (self.shift - 1) * share)
+        return shifted(share, self.shift)
 
 
 def from_folder(folder: Path, place: Workplace) -> Model:
@@ -97,14 +97,14 @@ def from_folder(folder: Path, place: Workplace) -> Model:
 
 def from_training(place: Workplace, *, quantised: bool) -> Model:
     """Read what training left; with `quantised` as it will be when it is exported."""
-    weights = load_file(place.weights("transformer"))
+    weights = load_file(place.settled("transformer"))
     if quantised:
         from training.export import rounded
 
         weights = rounded(weights)
     text = load_file(place.weights("text"))
     language = {name[2:]: value for name, value in text.items() if name.startswith("0.")}
-    return _model(place, load_file(place.weights("vae_tuned")), weights, language, SHIFT)
+    return _model(place, load_file(place.settled("vae")), weights, language, SHIFT)
 
 
 def _model(

@@ -61,15 +61,15 @@ _SMALL = (
 )  # fmt: skip
 BUCKETS = (
     *_SMALL,
-    Bucket(768, 768, 20, 0.03, 0.3, 2), Bucket(640, 896, 20, 0.02, 0.3, 2),
-    Bucket(896, 640, 20, 0.02, 0.3, 2), Bucket(544, 960, 22, 0.015, 0.3, 2),
-    Bucket(960, 544, 22, 0.015, 0.3, 2),
-    Bucket(1024, 1024, 10, 0.03, 0.3, 2), Bucket(864, 1280, 10, 0.015, 0.3, 2),
-    Bucket(1280, 864, 10, 0.015, 0.3, 2), Bucket(896, 1184, 10, 0.015, 0.3, 2),
-    Bucket(1184, 896, 10, 0.015, 0.3, 2), Bucket(736, 1280, 11, 0.015, 0.3, 2),
-    Bucket(1280, 736, 11, 0.015, 0.3, 2), Bucket(1216, 800, 10, 0.015, 0.3, 2),
-    Bucket(1248, 832, 10, 0.015, 0.3, 2), Bucket(800, 1216, 10, 0.01, 0.6, 2),
-    Bucket(832, 1248, 10, 0.01, 0.6, 2),
+    Bucket(768, 768, 20, 0.03, 0.3, 3), Bucket(640, 896, 20, 0.02, 0.3, 3),
+    Bucket(896, 640, 20, 0.02, 0.3, 3), Bucket(544, 960, 22, 0.015, 0.3, 3),
+    Bucket(960, 544, 22, 0.015, 0.3, 3),
+    Bucket(1024, 1024, 10, 0.03, 0.3, 4), Bucket(864, 1280, 10, 0.015, 0.3, 4),
+    Bucket(1280, 864, 10, 0.015, 0.3, 4), Bucket(896, 1184, 10, 0.015, 0.3, 4),
+    Bucket(1184, 896, 10, 0.015, 0.3, 4), Bucket(736, 1280, 11, 0.015, 0.3, 4),
+    Bucket(1280, 736, 11, 0.015, 0.3, 4), Bucket(1216, 800, 10, 0.015, 0.3, 4),
+    Bucket(1248, 832, 10, 0.015, 0.3, 4), Bucket(800, 1216, 10, 0.015, 0.3, 4),
+    Bucket(832, 1248, 10, 0.015, 0.3, 4),
 )  # fmt: skip
 """Sides are multiples of 32: on an odd count of tokens the middle, from which positions are counted, lies
 elsewhere, so that a mirrored position cannot be told from the position alone. The strips teach far positions
@@ -85,6 +85,8 @@ class Batch:
     target: Tensor
     pixels: Tensor
     """`(decoded, 3, H, W)`, bytes: of the first few of the batch."""
+    kept: Tensor
+    """`(decoded,)`: 1 where nothing is to be changed, else 0."""
     text: Tensor
 
 
@@ -183,5 +185,6 @@ class Pool:
             self._reference[chosen // _TARGETS],
             self._target.flatten(0, 1)[chosen],
             self._pixels.flatten(0, 1)[chosen[: self._decoded]],
+            (asked[chosen[: self._decoded]] == 0).float(),
             length.draw(asked[chosen]).to(self._coder.type),
         )

@@ -1,4 +1,4 @@
-"""Pictures made by arithmetic: gradients, noise, shapes, text, patterns, landscapes, spheres, foliage."""
+"""Pictures made by arithmetic: gradients, noise, shapes, text, patterns, landscapes, foliage, lights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,13 @@ def draw(seed: int, side: int = 512) -> NDArray[np.uint8]:
     """Return a square picture `(side, side, 3)`, always the same for a seed."""
     rng = np.random.default_rng(seed)
     picture = _KINDS[seed % len(_KINDS)](rng, side)
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def draw_dark(seed: int, side: int) -> NDArray[np.uint8]:
+    """Return a square picture `(side, side, 3)` of the dark: of four two are full of small lights."""
+    rng = np.random.default_rng(seed)
+    picture = (_night, _crowded, _crowded, _ember)[seed % 4](rng, side)
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
@@ -174,6 +181,71 @@ def _foliage(rng: np.random.Generator, side: int) -> Array:
     return np.asarray(image.resize((side, side), Image.Resampling.LANCZOS), np.float64)
 
 
+def _night(rng: np.random.Generator, side: int) -> Array:
+    """Many small lights in the dark. Most of the mean colour lies in the few that are bright."""
+    glow = 1 + 0.35 * rng.random() * _fractal(rng, side, rng.uniform(1.2, 2.0))
+    picture = glow[..., None] * (rng.random(3) * 18 + 2)
+    heavy = rng.uniform(0.5, 1.2)
+    for _ in range(int(10 ** rng.uniform(1.3, 3.2))):
+        light = min(400.0, 12 * float(rng.pareto(heavy)) + 6)
+        size = rng.uniform(0.6, 1.4) * (1 + math.sqrt(light / 120)) * float(rng.choice([0.7, 1, 1, 2.5]))
+        _put_light(picture, rng, size, light * (1 + np.clip(rng.normal(0, 0.25, 3), -0.8, 0.8)))
+    return picture + rng.normal(0, rng.uniform(0.5, 4), picture.shape)
+
+
+def _crowded(rng: np.random.Generator, side: int) -> Array:
+    """Small lights side by side, down to ones that are hardly lighter than the dark, most with wide halos."""
+    glow = 1 + 0.2 * rng.random() * _fractal(rng, side, rng.uniform(1.2, 2.0))
+    picture = glow[..., None] * (rng.random(3) * 8 + 5)
+    grain = np.stack([_fractal(rng, side, rng.uniform(0.2, 1.0)) for _ in range(3)], -1)
+    picture += rng.uniform(0.5, 3) * grain
+    heavy = rng.uniform(0.5, 1.2)
+    for _ in range(int(10 ** rng.uniform(3.2, 3.9))):
+        light = min(300.0, 8 * float(rng.pareto(heavy)) + 3)
+        size = rng.uniform(0.3, 1.0) * (1 + math.sqrt(light / 120)) * float(rng.choice([0.7, 1, 1, 2]))
+        colour = light * (1 + np.clip(rng.normal(0, 0.25, 3), -0.8, 0.8))
+        _put_light(picture, rng, size, colour, halo=rng.random() < 0.7)
+    return picture + rng.normal(0, rng.uniform(0.3, 2), picture.shape)
+
+
+def _put_light(
+    picture: Array, rng: np.random.Generator, size: float, colour: Array, *, halo: bool = False
+) -> None:
+    """Add a round or oval light somewhere; `size` is its longer deviation in pixels, without its halo."""
+    side, reach = len(picture), int((9 if halo else 4) * size) + 2
+    y, x = (float(each) for each in rng.random(2) * side)
+    tall, angle = size * rng.uniform(0.4, 1), rng.random() * math.pi
+    top, left = max(0, int(y) - reach), max(0, int(x) - reach)
+    part = picture[top : int(y) + reach + 1, left : int(x) + reach + 1]
+    down, across = np.mgrid[: part.shape[0], : part.shape[1]]
+    down, across = down + top - y, across + left - x
+    along = across * math.cos(angle) + down * math.sin(angle)
+    beside = down * math.cos(angle) - across * math.sin(angle)
+    far = (along / size) ** 2 + (beside / tall) ** 2
+    part += np.exp(-np.sqrt(far) if halo else -far / 2)[..., None] * colour
+
+
+def _ember(rng: np.random.Generator, side: int) -> Array:
+    """A round or ragged patch of one strong colour in the dark, with darker veins."""
+    down, across = _axes(side)
+    x, y = rng.uniform(0.2, 0.8, 2)
+    far = np.sqrt((across - x) ** 2 + (down - y) ** 2) + rng.choice([0, 0.15]) * _fractal(rng, side, 2.0)
+    inside = 1 / (1 + np.exp((far - rng.uniform(0.3, 0.7)) * rng.choice([8, 40, 400])))
+    veins = Image.new("L", (side, side))
+    pen = ImageDraw.Draw(veins)
+    for _ in range(rng.integers(0, 25)):
+        turns = rng.random() * 2 * math.pi + np.cumsum(rng.normal(0, 0.25, 60))
+        steps = np.stack([np.cos(turns), np.sin(turns)], -1) * side / 80
+        path = np.array([x, y]) * side + np.cumsum(steps, 0)
+        pen.line([(float(a), float(b)) for a, b in path], fill=255, width=int(rng.integers(1, 7)))
+    soft = np.asarray(veins.filter(ImageFilter.GaussianBlur(rng.uniform(0.7, 2))), np.float64) / 255
+    shade = 1 + 0.15 * _fractal(rng, side, rng.uniform(1.4, 2.2)) - rng.uniform(0.2, 0.5) * soft
+    colour = np.array([1, rng.uniform(0.15, 0.7), rng.uniform(0.02, 0.35)]) * rng.uniform(90, 255)
+    lit = (inside * shade)[..., None] * rng.permutation(colour)
+    return lit + rng.random(3) * 6 + rng.normal(0, rng.uniform(0.3, 2.5), lit.shape)
+
+
 _KINDS: tuple[Callable[[np.random.Generator, int], Array], ...] = (
-    _gradient, _noise, _shapes, _text, _pattern, _mosaic, _landscape, _spheres, _foliage, _foliage,
+    _gradient, _noise, _shapes, _text, _pattern, _mosaic, _landscape, _spheres, _foliage, _foliage, _night,
+    _night, _night, _ember, _ember, _ember, _ember,
 )  # fmt: skip

@@ -36,7 +36,7 @@ from training.runs import (
     write_weights,
 )
 from training.train_vae import optimisers as vae_optimisers
-from training.transformer import Transformer, unpack
+from training.transformer import Transformer, shifted, unpack
 from training.vae import fuse_kernels, set_trained
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ _PIXELS_FROM = 0.45
 _PIXEL_WEIGHT = 0.1
 _TINT, _LATE_TINT, _LATE = 8.0, 48.0, 0.7
 """How much more the error of a picture's mean colour counts: at first, and from this part of the time on."""
+_KEPT_TINT = 10.0
+"""So many times as much again where nothing is to be changed: there a tint is seen."""
 _FLOOR = 1e-3
 """A squared error, 30 dB: what is nearer than that has had most of its attention."""
 _DECODED, _WINDOW_PX, _MARGIN = 24, 256, 2
@@ -62,8 +64,9 @@ _ALL_NOISE, _NEARLY_ALL, _NEARLY_ALL_FROM = 0.15, 0.25, 0.85
 _SPOILT, _SPOILT_FROM, _TOWARDS, _GRAIN = 0.4, 0.1, 0.4, 0.35
 """This part of it is spoilt, from such a share of noise on: moved so far towards the reference at most, and
 with so much grain."""
-_ROLLED_ALL_NOISE = 0.6
-"""Later, when the model's own guess is rolled on as an edit does, this part is denoised from noise alone."""
+_ROLLED_ALL_NOISE = 0.8
+"""Later, when the model's own guess is rolled on as an edit does, this part is denoised from noise alone, the
+rest at any place of the schedule that an edit has."""
 _LEAST_NOISE = 0.03
 _OFTEN = 0.07
 """At sizes that are rarer steps with long texts are rare too, and not worth a recording."""
@@ -218,7 +221,8 @@ class _Training:
         wanted = batch.pixels.movedim(1, -1)[which, rows[:, :, None], columns[:, None]].movedim(-1, 1)
         weights = row_weights[:, None, :, None] * column_weights[:, None, None]
         weights = weights.repeat_interleave(8, -1).repeat_interleave(8, -2)
-        return log_error(found, wanted.float() / 255, weights, floor=_FLOOR, tint=self._tint)
+        tint = self._tint * (1 + (_KEPT_TINT - 1) * batch.kept)
+        return log_error(found, wanted.float() / 255, weights, floor=_FLOOR, tint=tint)
 
     def save(self) -> None:
         """Write the checkpoint to go on from."""
@@ -316,7 +320,7 @@ def _rolled(
     first = round(len(batch.pixels) * _ROLLED_ALL_NOISE)
     later = slice(first, first + rest)
     sigma = torch.ones(count, device=noise.device)
-    sigma[later] = _LEAST_NOISE + (1 - _LEAST_NOISE) * torch.rand(rest, device=noise.device)
+    sigma[later] = shifted(_LEAST_NOISE + (1 - _LEAST_NOISE) * torch.rand(rest, device=noise.device))
     ones, grain = torch.ones(rest, device=noise.device), noise[later]
     velocity = model(grain.to(coder.type), batch.reference[later], batch.text[later], ones, width)
     mixed = sigma[later, None, None]

@@ -39,16 +39,18 @@ _SMALL, _LARGE = (128, 192), (256, 48)
 _LARGE_FROM = 0.55
 """From this part of the time on the batches are the later ones."""
 _RATE = 4e-3
-_FAINT = 0.5
-"""How much the error counts in what a pencil sketch shows: texture in the dark, which else is hidden."""
-_KL = 0.01
+_FAINT, _VIVID = 0.9, 0.7
+"""How much the errors count in what a pencil sketch shows, texture in the dark, and in what more saturation
+does, colour: else they are hidden."""
+_KL = 0.016
 _EDITS = 6
 """So many instructions are applied in a batch, to a twelfth of it each."""
-_HARD = {"sketch": 5.0, "sharpen": 3.0, "contrast": 2.0, "saturate": 2.0, "posterise": 2.0, "brighter": 2.0}
+_HARD = {"sketch": 7.0, "sharpen": 3.0, "contrast": 6.0, "saturate": 10.0, "posterise": 2.0, "brighter": 2.0}
 """How much more often than others they are: what they make is hard to encode."""
 _SEEN_EVERY = 100
 _STATISTICS_BATCHES = 16
-_SKETCH = Step("sketch")
+_SKETCH, _SATURATE = Step("sketch"), Step("saturate")
+_TOLD = ("error", "faint", "vivid", "divergence")
 
 
 def _matrix(name: str, parameter: nn.Parameter) -> bool:
@@ -104,7 +106,7 @@ class _Training:
             side: torch.zeros(place.batch(count), 3, side, side, device=device)
             for side, count in (_SMALL, _LARGE)
         }
-        self._told = {name: torch.zeros((), device=device) for name in ("error", "faint", "divergence")}
+        self._told = {name: torch.zeros((), device=device) for name in _TOLD}
         self._safe = Snapshot([self._vae], [self._average])
         self._recorder = Recorder(device, recording=place.compiled)
         if device == "cuda":
@@ -134,13 +136,15 @@ class _Training:
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
         error = log_error(found, pixels)
         # Of the pictures that are not edited already.
-        faint = log_error(_SKETCH.apply(found[half:]), _SKETCH.apply(pixels[half:]))
-        loss = error + _FAINT * faint + 2 * _edges(found - pixels) + _KL * divergence
+        found_plain, plain = found[half:], pixels[half:]
+        faint = log_error(_SKETCH.apply(found_plain), _SKETCH.apply(plain))
+        vivid = log_error(_SATURATE.apply(found_plain), _SATURATE.apply(plain))
+        loss = error + _FAINT * faint + _VIVID * vivid + 2 * _edges(found - pixels) + _KL * divergence
         loss.backward()
         clip_gradients(self._vae)
         for optimiser, _ in self.run.optimisers:
             optimiser.step()
-        for name, value in (("error", error), ("faint", faint), ("divergence", divergence)):
+        for name, value in zip(_TOLD, (error, faint, vivid, divergence), strict=True):
             self._told[name].copy_(value.detach())
 
     def _batch(self, count: int, side: int) -> Tensor:

@@ -30,12 +30,17 @@ CONFIG: dict[str, Any] = {
     "axes_dims_rope": [16, 24, 24],
 }
 SHIFT = 10.0
-"""Of the noise schedule. What a step has made of the picture spoils the next ones a little (a tint, softer
-pixels), so all but the last stay near nothing but noise: four steps are then as good as one."""
+"""Of the noise schedule, see `shifted`. What a step has made of the picture spoils the next ones a little (a
+tint, softer pixels), so all but the last stay near nothing but noise: four steps are then as good as one."""
 _HEAD = int(CONFIG["attention_head_dim"])
 _WIDTH = _HEAD * int(CONFIG["num_attention_heads"])
 _EPSILON = 1e-6
 _FREQUENCIES = 256
+
+
+def shifted(share: Any, shift: float = SHIFT) -> Any:
+    """Return the share of noise at places of the schedule, which go from 1 to 0."""
+    return shift * share / (1 + (shift - 1) * share)
 
 
 def pack(latents: Tensor) -> Tensor:

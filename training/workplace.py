@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Size:
     """How much of everything there is."""
 
-    drawn: int = 420
+    drawn: int = 480
     drawn_px: int = 512
     prompts: int = 400_000
     bank_prompts: int = 150
@@ -61,6 +61,10 @@ class Workplace:
     def weights(self, stage: str) -> Path:
         """Return where a stage leaves its averaged weights."""
         return self.folder / f"{stage}.safetensors"
+
+    def settled(self, stage: str) -> Path:
+        """Return where the last training, `settle`, leaves the averaged weights of an earlier one."""
+        return self.folder / f"{stage}_settled.safetensors"
 
     def checkpoint(self, stage: str) -> Path:
         """Return where a stage keeps what it needs to go on."""

@@ -15,7 +15,7 @@ from qie_desktop.engines.local.checkpoint import Checkpoint
 from qie_desktop.engines.local.inference.device import choose_device
 from qie_desktop.engines.local.inference.pipeline import Edit, LocalPipeline
 from qie_desktop.engines.local.inference.schedule import Schedule
-from training import evaluate, export, procedural, train_text, train_transformer, train_vae, vision
+from training import evaluate, export, procedural, settle, train_text, train_transformer, train_vae, vision
 from training import exported as exported_weights
 from training.runs import Budget
 from training.tokens import Tokens
@@ -56,6 +56,15 @@ def test_a_toy_is_trained_exported_measured_and_run(tmp_path):
     early, gone_on.run.budget = float(gone_on._tint), Budget(1000, steps=6)
     gone_on.step()
     assert (early, float(gone_on._tint)) == (8, 48), "the mean colour counts more late"
+    settle.train(place, Budget(1000, steps=1))
+    settle.train(place, Budget(1000, steps=2))
+    for before, after, name in (
+        (place.weights("transformer"), place.settled("transformer"), "proj_out.weight"),
+        (place.weights("vae_tuned"), place.settled("vae"), "vae.decoder.conv_out.weight"),
+    ):
+        assert not torch.equal(load_file(before)[name], load_file(after)[name]), "settled"
+    settled = load_file(place.settled("vae"))
+    assert torch.equal(first["vae.encoder.conv_in.weight"], settled["vae.encoder.conv_in.weight"])
     export.export(place, tmp_path / "starter")
     extent = evaluate.Extent(
         sizes=((96, 64),), names=("unchanged", "mirror"), models=("quantised", "exported")
