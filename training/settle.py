@@ -22,7 +22,7 @@ from training.pools import LatentCoder
 from training.procedural import draw_dark
 from training.runs import Average, Budget, Run, clip_gradients, log_error, tell, write_weights
 from training.transformer import Transformer, unpack
-from training.vae import set_trained
+from training.vae import trained_decoder, with_decoder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,9 +72,7 @@ class _Training:
         self._coder.type = torch.float32
         self._model = Transformer().to(device)
         self._model.load_state_dict(load_file(place.weights("transformer")))
-        vae = self._coder.vae
-        self._decoder = nn.ModuleList([vae.decoder, vae.post_quant_conv])
-        set_trained(self._decoder)
+        self._decoder = trained_decoder(self._coder.vae)
         every: list[tuple[torch.optim.Optimizer, float]] = [
             (torch.optim.AdamW(_trained(network), lr=rate, betas=(0.9, 0.98), weight_decay=0), rate)
             for network, rate in ((self._model, _RATE), (self._decoder, _DECODER_RATE))
@@ -176,12 +174,8 @@ class _Training:
     def write(self, place: Workplace) -> None:
         """Write the averaged weights, the VAE's with its decoder."""
         of_model, of_decoder = (each.weights for each in self._averages)
-        tuned = {
-            f"vae.{'decoder' if name[0] == '0' else 'post_quant_conv'}{name[1:]}": value
-            for name, value in of_decoder.items()
-        }
         write_weights(place.settled("transformer"), of_model)
-        write_weights(place.settled("vae"), self._vae_weights | tuned)
+        write_weights(place.settled("vae"), with_decoder(self._vae_weights, of_decoder))
 
 
 def _trained(network: nn.Module) -> list[nn.Parameter]:

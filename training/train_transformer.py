@@ -37,7 +37,7 @@ from training.runs import (
 )
 from training.train_vae import optimisers as vae_optimisers
 from training.transformer import Transformer, shifted, unpack
-from training.vae import fuse_kernels, set_trained
+from training.vae import fuse_kernels, trained_decoder, with_decoder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -126,9 +126,7 @@ class _Training:
         self._vae_weights = load_file(place.weights("vae"))
         self._coder = LatentCoder(self._vae_weights, device)
         self._model = Transformer().to(device)
-        vae = self._coder.vae
-        self._decoder = nn.ModuleList([vae.decoder, vae.post_quant_conv])
-        set_trained(self._decoder)
+        self._decoder = trained_decoder(self._coder.vae)
         if place.compiled:
             _prepare_compiler()
             fuse_kernels()
@@ -233,12 +231,9 @@ class _Training:
 
     def write(self, place: Workplace) -> None:
         """Write the averaged weights, the VAE's with its new decoder."""
-        tuned = {
-            f"vae.{'decoder' if name[0] == '0' else 'post_quant_conv'}{name[1:]}": value
-            for name, value in self._decoder_average.weights.items()
-        }
         write_weights(place.weights("transformer"), self._average.weights)
-        write_weights(place.weights("vae_tuned"), self._vae_weights | tuned)
+        tuned = with_decoder(self._vae_weights, self._decoder_average.weights)
+        write_weights(place.weights("vae_tuned"), tuned)
 
     @torch.no_grad()
     def probe(self) -> None:

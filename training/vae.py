@@ -204,6 +204,19 @@ def set_trained(network: nn.Module) -> None:
             module.requires_grad_(requires_grad=False)
 
 
+def trained_decoder(vae: Vae) -> nn.ModuleList:
+    """Return the part of a VAE that is trained with the transformer, with its weights let be trained."""
+    decoder = nn.ModuleList([vae.decoder, vae.post_quant_conv])
+    set_trained(decoder)
+    return decoder
+
+
+def with_decoder(weights: dict[str, Tensor], decoder: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return a VAE's weights with those of a `trained_decoder`."""
+    parts = ("decoder", "post_quant_conv")
+    return weights | {f"vae.{parts[int(name[0])]}{name[1:]}": value for name, value in decoder.items()}
+
+
 def in_channels_last(vae: Vae, device: str) -> Vae:
     """Move a VAE to a device, with the channels innermost: the order in which convolutions are quickest."""
     moved: Any = vae
