@@ -1,21 +1,24 @@
 """`python -m training STAGE`: prepares, trains, exports and measures the starter model.
 
-Each stage goes on from what is there already; `all` runs them in their order.
+Each stage goes on from what is there already; `all` runs them in their order, each in a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from training.runs import Budget
+from training.runs import Budget, tell
 from training.workplace import REAL, TOY, Workplace
 
-_SECONDS = {"text": 60.0, "vae": 385.0, "transformer": 1010.0, "settle": math.inf}
+_SECONDS = {"text": 60.0, "vae": 385.0, "transformer": 1050.0, "settle": math.inf}
 _STAGES = ("prepare", "text", "vae", "transformer", "settle", "export", "evaluate")
 
 
@@ -47,17 +50,35 @@ def main() -> None:
     reading.add_argument(
         "--models", nargs="*", help="evaluate: trained, quantised, exported or several of them"
     )
+    reading.add_argument(
+        "--brief", action="store_true", help="evaluate: what there is time for right after a training"
+    )
     said = reading.parse_args()
+    if said.stage == "all":
+        _run_all(sys.argv[1:])
+        return
     compiled = said.device == "cuda" and not said.no_compile
     place = Workplace(said.folder, said.device, TOY if said.toy else REAL, compiled, said.seed)
-    for stage in _STAGES if said.stage == "all" else (said.stage,):
-        budget = Budget(said.seconds or _SECONDS.get(stage, 0), said.steps, said.pause_at)
-        _run(stage, place, budget, said)
+    _run(said, place, Budget(said.seconds or _SECONDS.get(said.stage, 0), said.steps, said.pause_at))
 
 
-def _run(stage: str, place: Workplace, budget: Budget, said: argparse.Namespace) -> None:
+def _run_all(arguments: list[str]) -> None:
+    """Run every stage with what else was said.
+
+    In processes of their own: torch's settings, what it has compiled and memory are not left to the next.
+    """
+    at, began = arguments.index("all"), time.monotonic()
+    for stage in _STAGES:
+        command = [*arguments[:at], stage, *arguments[at + 1 :], "--brief"]
+        code = subprocess.run([sys.executable, "-m", "training", *command], check=False).returncode
+        if code:
+            raise SystemExit(code)
+        tell(f"all: {stage} done after {time.monotonic() - began:.0f} s")
+
+
+def _run(said: argparse.Namespace, place: Workplace, budget: Budget) -> None:
     # What a stage needs is imported with it: training runs where transformers and diffusers are missing.
-    match stage:
+    match said.stage:
         case "prepare":
             from training import prepare
 
@@ -85,7 +106,7 @@ def _run(stage: str, place: Workplace, budget: Budget, said: argparse.Namespace)
         case _:
             from training import evaluate
 
-            every = evaluate.BRIEF if said.stage == "all" else evaluate.Extent()
+            every = evaluate.BRIEF if said.brief else evaluate.Extent()
             sizes = tuple((int(w), int(h)) for w, h in (size.split("x") for size in said.sizes or ()))
             extent = replace(
                 every,

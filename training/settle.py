@@ -59,13 +59,14 @@ class _Training:
 
     def __init__(self, place: Workplace, budget: Budget) -> None:
         device = place.device
+        # Before there is anything on the device: processes are forked for it.
+        dark = torch.from_numpy(draw_all(draw_dark, place.batch(_DARK), _DARK_PX))
         self._batch = place.batch(_BATCH)
         prompts = min(_PROMPTS, place.size.bank_prompts)
         self._conditions = Conditions(replace(place, size=replace(place.size, bank_prompts=prompts)))
         self._bank = PictureBank(
             place.pictures / "training", place.drawn, device, place.size.drawn, place.size.drawn_px
         )
-        dark = torch.from_numpy(draw_all(draw_dark, place.batch(_DARK), _DARK_PX))
         self._drawn = dark.permute(0, 3, 1, 2).to(device)
         self._vae_weights = load_file(place.weights("vae_tuned"))
         self._coder = LatentCoder(self._vae_weights, device)

@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +18,17 @@ from qie_desktop.engines.local.checkpoint import Checkpoint
 from qie_desktop.engines.local.inference.device import choose_device
 from qie_desktop.engines.local.inference.pipeline import Edit, LocalPipeline
 from qie_desktop.engines.local.inference.schedule import Schedule
-from training import evaluate, export, procedural, settle, train_text, train_transformer, train_vae, vision
+from training import (
+    evaluate,
+    export,
+    pictures,
+    procedural,
+    settle,
+    train_text,
+    train_transformer,
+    train_vae,
+    vision,
+)
 from training import exported as exported_weights
 from training.runs import Budget
 from training.tokens import Tokens
@@ -90,3 +103,33 @@ def test_a_toy_is_trained_exported_measured_and_run(tmp_path):
     edited = pipeline.edit(Edit((picture,), "sepia", "", 1, 1.0, 0), local, Silent(), CancelToken())
     assert edited.size == picture.size
     assert np.asarray(edited).std() > 0
+
+
+@pytest.mark.slow
+def test_one_command_runs_every_stage_and_stops_where_one_fails(tmp_path):
+    work = tmp_path / "work"
+    drawn = [Image.fromarray(procedural.draw(seed, 320)) for seed in (1, 2)]
+    for source in pictures.read_manifest():
+        (work / "pictures" / source.role).mkdir(parents=True, exist_ok=True)
+        for index, picture in enumerate(source.pictures):
+            drawn[index % 2].save(work / "pictures" / source.role / pictures.file_name(source, picture))
+
+    def run_all(seed):
+        options = f"--toy --device cpu --seed {seed} --steps 2 --sizes 96x64 --names mirror --pictures 2"
+        folders = ["--folder", work, "--output", tmp_path / "starter"]
+        command = [sys.executable, "-m", "training", "all", *options.split(), *folders]
+        return subprocess.run(
+            command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+        )
+
+    done = run_all(1)
+
+    told = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("all: ")]
+    stages = ["prepare", "text", "vae", "transformer", "settle", "export", "evaluate"]
+    assert (done.returncode, told) == (0, stages), done.stderr
+    measured = json.loads((work / "evaluation.json").read_text())
+    assert {label: list(sizes) for label, sizes in measured.items()} == {"exported": ["96×64, 1 steps"]}
+    failed = run_all(2)
+    assert failed.returncode == 1
+    assert "begun with --seed 1" in failed.stderr
+    assert [line.split()[1] for line in failed.stdout.splitlines() if line.startswith("all: ")] == ["prepare"]
