@@ -1,12 +1,14 @@
 """`python -m training STAGE`: prepares, trains, exports and measures the starter model.
 
 Each stage goes on from what is there already; `all` runs them in their order, each in a process of its own.
+What was paused, by `--pause-at`, exits with 3.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +21,7 @@ from training.runs import Budget, tell
 from training.workplace import REAL, TOY, Workplace
 
 _SECONDS = {"text": 60.0, "vae": 385.0, "transformer": 1050.0, "settle": math.inf}
+_PAUSED = 3
 _STAGES = ("prepare", "text", "vae", "transformer", "settle", "export", "evaluate")
 
 
@@ -51,32 +54,53 @@ def main() -> None:
         "--models", nargs="*", help="evaluate: trained, quantised, exported or several of them"
     )
     reading.add_argument(
-        "--brief", action="store_true", help="evaluate: what there is time for right after a training"
+        "--brief", action="store_true", help="evaluate: what is exported alone, at three sizes, in one step"
     )
     said = reading.parse_args()
     if said.stage == "all":
-        _run_all(sys.argv[1:])
+        _run_all(said)
         return
     compiled = said.device == "cuda" and not said.no_compile
     place = Workplace(said.folder, said.device, TOY if said.toy else REAL, compiled, said.seed)
-    _run(said, place, Budget(said.seconds or _SECONDS.get(said.stage, 0), said.steps, said.pause_at))
+    budget = Budget(said.seconds or _SECONDS.get(said.stage, 0), said.steps, said.pause_at)
+    if not _run(said, place, budget):
+        raise SystemExit(_PAUSED)
 
 
-def _run_all(arguments: list[str]) -> None:
-    """Run every stage with what else was said.
+def _run_all(said: argparse.Namespace) -> None:
+    """Run every stage with what else was said, up to one that fails or is paused.
 
     In processes of their own: torch's settings, what it has compiled and memory are not left to the next.
     """
-    at, began = arguments.index("all"), time.monotonic()
+    # A process that is told to end takes the stage's along.
+    signal.signal(signal.SIGTERM, _end)
+    said.brief, began = True, time.monotonic()
     for stage in _STAGES:
-        command = [*arguments[:at], stage, *arguments[at + 1 :], "--brief"]
-        code = subprocess.run([sys.executable, "-m", "training", *command], check=False).returncode
+        command = [sys.executable, "-m", "training", stage, *_options(said)]
+        code = subprocess.run(command, check=False).returncode
         if code:
             raise SystemExit(code)
         tell(f"all: {stage} done after {time.monotonic() - began:.0f} s")
 
 
-def _run(said: argparse.Namespace, place: Workplace, budget: Budget) -> None:
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
+
+
+def _options(said: argparse.Namespace) -> list[str]:
+    """Return what was said besides the stage, as it is said."""
+    found: list[str] = []
+    for name, value in vars(said).items():
+        if name == "stage" or value is None or value is False:
+            continue
+        found.append(f"--{name.replace('_', '-')}")
+        if value is not True:
+            found += map(str, value if isinstance(value, list) else [value])
+    return found
+
+
+def _run(said: argparse.Namespace, place: Workplace, budget: Budget) -> bool:
+    """Run one stage. Return whether it is done, not paused."""
     # What a stage needs is imported with it: training runs where transformers and diffusers are missing.
     match said.stage:
         case "prepare":
@@ -86,19 +110,19 @@ def _run(said: argparse.Namespace, place: Workplace, budget: Budget) -> None:
         case "text":
             from training import train_text
 
-            train_text.train(place, budget)
+            return train_text.train(place, budget)
         case "vae":
             from training import train_vae
 
-            train_vae.train(place, budget)
+            return train_vae.train(place, budget)
         case "transformer":
             from training import train_transformer
 
-            train_transformer.train(place, budget)
+            return train_transformer.train(place, budget)
         case "settle":
             from training import settle
 
-            settle.train(place, budget)
+            return settle.train(place, budget)
         case "export":
             from training import export
 
@@ -117,6 +141,7 @@ def _run(said: argparse.Namespace, place: Workplace, budget: Budget) -> None:
                 steps=said.edit_steps or every.steps,
             )
             evaluate.report(place, said.output, extent)
+    return True
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import sys
 import time
@@ -44,10 +45,16 @@ class Run:
     budget: Budget
     optimisers: list[tuple[torch.optim.Optimizer, float]]
     seed: int = 1
+    made_from: tuple[Path, ...] = ()
+    """The weights of earlier trainings that this one builds on."""
     step: int = 0
     before_s: float = 0.0
     _started: float = field(default_factory=time.monotonic)
     _told: float = 0.0
+    _origin: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._origin = tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in self.made_from)
 
     @property
     def elapsed_s(self) -> float:
@@ -58,6 +65,14 @@ class Run:
     def fraction(self) -> float:
         """From 0 to 1: how much of the budget is used."""
         return min(1.0, max(self.elapsed_s / self.budget.seconds, self.step / self.budget.steps))
+
+    def already_done(self, *written: Path) -> bool:
+        """Return whether an earlier run came to the end of the budget, and left what it is to write."""
+        share = max(self.before_s / self.budget.seconds, self.step / self.budget.steps)
+        if share < 1 or not all(path.is_file() for path in written):
+            return False
+        tell(f"{self.name}: done before, at step {self.step}")
+        return True
 
     @property
     def paused(self) -> bool:
@@ -85,8 +100,9 @@ class Run:
         return False
 
     def save(self, **state: Any) -> None:
-        """Write everything that is needed to go on."""
+        """Write everything that is needed to go on: at the end after the weights, which are then there."""
         kept = {"step": self.step, "elapsed_s": self.elapsed_s, "seed": self.seed, **state}
+        kept["made_from"] = self._origin
         kept["optimisers"] = [optimiser.state_dict() for optimiser, _ in self.optimisers]
         unfinished = self.path.with_suffix(".part")
         torch.save(kept, unfinished)
@@ -95,7 +111,8 @@ class Run:
     def resume(self) -> dict[str, Any] | None:
         """Return what `save` was given, if there is a checkpoint, and take up its count and optimisers.
 
-        Random numbers are then others than at the start. Raises ValueError for a checkpoint of another seed.
+        One that was made from other weights than are there now is left aside. Random numbers are then others
+        than at the start. Raises ValueError for a checkpoint of another seed.
         """
         if not self.path.is_file():
             return None
@@ -104,6 +121,9 @@ class Run:
             raise ValueError(
                 f"{self.path} was begun with --seed {kept['seed']}: take that, or another --folder"
             )
+        if kept.get("made_from") != self._origin:
+            tell(f"{self.name}: begins anew, since what it is made from has changed")
+            return None
         self.step, self.before_s = kept["step"], kept["elapsed_s"]
         for (optimiser, _), state in zip(self.optimisers, kept["optimisers"], strict=True):
             optimiser.load_state_dict(state)

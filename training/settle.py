@@ -42,16 +42,19 @@ _KEPT = NAMES.index("unchanged")
 _TINT, _KEPT_TINT, _FLOOR, _PIXEL_WEIGHT = 48.0, 240.0, 3e-4, 0.1
 
 
-def train(place: Workplace, budget: Budget) -> None:
-    """Train, and write the averaged weights of transformer and VAE."""
+def train(place: Workplace, budget: Budget) -> bool:
+    """Train, and write the averaged weights of transformer and VAE. Return whether it is done, not paused."""
     torch.manual_seed(place.seed)
     training = _Training(place, replace(budget, steps=min(budget.steps, _STEPS)))
     run = training.run
+    if run.already_done(place.settled("transformer"), place.settled("vae")):
+        return True
     while run.fraction < 1 and not run.paused:
         training.step()
-    training.save()
     training.write(place)
+    training.save()
     tell(f"{run.name}: stopped at step {run.step}, {run.elapsed_s:.0f} s")
+    return run.fraction >= 1
 
 
 class _Training:
@@ -78,7 +81,8 @@ class _Training:
             (torch.optim.AdamW(_trained(network), lr=rate, betas=(0.9, 0.98), weight_decay=0), rate)
             for network, rate in ((self._model, _RATE), (self._decoder, _DECODER_RATE))
         ]
-        self.run = Run("settle", place.checkpoint("settle"), budget, every, place.seed)
+        made_from = tuple(place.weights(each) for each in ("text", "transformer", "vae_tuned"))
+        self.run = Run("settle", place.checkpoint("settle"), budget, every, place.seed, made_from)
         self._averages = [Average(each, 0.98) for each in (self._model, self._decoder)]
         if kept := self.run.resume():
             self._model.load_state_dict(kept["network"])

@@ -83,13 +83,17 @@ def suffixes(tokens: Tokens, ids: Tensor, lengths: Tensor, cells: int) -> tuple[
     return whole.scatter(1, places, tail.expand(count, -1)), places
 
 
-def train(place: Workplace, budget: Budget) -> None:
-    """Train, examine, and write the averaged weights and the heads."""
+def train(place: Workplace, budget: Budget) -> bool:
+    """Train, examine, and write the averaged weights and the heads. Return whether it is done, not paused."""
     torch.manual_seed(place.seed)
     training = _Training(place, budget)
-    while training.run.fraction < 1 and not training.run.paused:
+    run = training.run
+    if run.already_done(place.weights("text")):
+        return True
+    while run.fraction < 1 and not run.paused:
         training.step()
     training.finish()
+    return run.fraction >= 1
 
 
 class _Training:
@@ -98,11 +102,12 @@ class _Training:
     def __init__(self, place: Workplace, budget: Budget) -> None:
         self._place, device = place, place.device
         tokens = Tokens.load(place.tokens)
+        # Before there is anything else on the device: processes are forked for it.
+        self._prompts = Prompts(tokens, place.size.prompts, device, 1000 * place.seed)
         self._model = TextModel(tokens).to(device)
         self._heads = nn.Linear(WIDTH, sum(_HEADS)).to(device)
         self._both = nn.ModuleList([self._model, self._heads])
         self._features = {grid: value.to(device) for grid, value in load_features(place.vision).items()}
-        self._prompts = Prompts(tokens, place.size.prompts, device, 1000 * place.seed)
         decayed = [p for p in self._both.parameters() if p.ndim > 1]
         rest = [p for p in self._both.parameters() if p.ndim == 1]
         groups = [{"params": decayed, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}]
@@ -155,11 +160,11 @@ class _Training:
         self._loss.copy_(loss.detach())
 
     def finish(self) -> None:
-        """Write the checkpoint and the averaged weights, and examine."""
+        """Write the averaged weights and the checkpoint, and examine."""
         run, place = self.run, self._place
+        write_weights(place.weights("text"), self._average.weights)
         run.save(network=self._both.state_dict(), average=self._average.weights)
         self._both.load_state_dict(self._average.weights)
-        write_weights(place.weights("text"), self._average.weights)
         for language, chinese in (("English", False), ("Chinese", True)):
             share, wrong = examine(self._model, self._heads, self._features, chinese=chinese)
             tell(f"text held out, {language}: {share:.3f} at step {run.step}; wrong: {wrong[:_TOLD]}")

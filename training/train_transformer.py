@@ -93,25 +93,28 @@ def _prepare_compiler() -> None:
     symbols.use_duck_shape = False
 
 
-def train(place: Workplace, budget: Budget) -> None:
-    """Train, and write the averaged weights of transformer and VAE."""
+def train(place: Workplace, budget: Budget) -> bool:
+    """Train, and write the averaged weights of transformer and VAE. Return whether it is done, not paused."""
     torch.manual_seed(place.seed)
     torch.set_float32_matmul_precision("high")
     # It would plan anew, at some 0.1 s, for each of the many lengths.
     torch.backends.cuda.enable_cudnn_sdp(enabled=False)
     training = _Training(place, budget)
     run, saved_s = training.run, training.run.elapsed_s
+    if run.already_done(place.weights("transformer"), place.weights("vae_tuned")):
+        return True
     while run.fraction < 1 and not run.paused:
         training.step()
         if run.elapsed_s - saved_s > _SAVE_EVERY_S:
             saved_s = run.elapsed_s
-            training.save()
             training.write(place)
+            training.save()
             training.probe()
-    training.save()
     training.write(place)
+    training.save()
     training.probe()
     tell(f"{run.name}: stopped at step {run.step}, {run.elapsed_s:.0f} s")
+    return run.fraction >= 1
 
 
 class _Training:
@@ -134,7 +137,8 @@ class _Training:
         self._of_model = _optimisers(self._model, _RATE, _REST_RATE, fused=device == "cuda")
         self._of_decoder = vae_optimisers(self._decoder, _DECODER_RATE, _DECODER_RATE / 2)
         both = self._of_model + self._of_decoder
-        self.run = Run("transformer", place.checkpoint("transformer"), budget, both, place.seed)
+        made_from = (place.weights("text"), place.weights("vae"))
+        self.run = Run("transformer", place.checkpoint("transformer"), budget, both, place.seed, made_from)
         self._average, self._decoder_average = Average(self._model), Average(self._decoder)
         if kept := self.run.resume():
             self._model.load_state_dict(kept["network"])

@@ -69,15 +69,21 @@ def optimisers(
     return [(Muon(matrices, rate), rate), (adam, rest_rate)]
 
 
-def train(place: Workplace, budget: Budget) -> None:
-    """Train, measure, and write the averaged weights with the statistics of the latents."""
+def train(place: Workplace, budget: Budget) -> bool:
+    """Train, measure, and write the averaged weights with the statistics of the latents.
+
+    Return whether it is done, not paused.
+    """
     torch.manual_seed(place.seed)
     torch.backends.cudnn.benchmark = True
     training = _Training(place, budget)
     run = training.run
+    if run.already_done(place.weights("vae")):
+        return True
     while run.fraction < 1 and not run.paused:
         training.step()
     training.finish()
+    return run.fraction >= 1
 
 
 class _Training:
@@ -158,12 +164,13 @@ class _Training:
         return pixels
 
     def finish(self) -> None:
-        """Write the checkpoint, the averaged weights and the statistics of the latents, and measure."""
+        """Write the averaged weights, the statistics of the latents and the checkpoint, and measure."""
         run, vae = self.run, self._vae
-        run.save(network=vae.state_dict(), average=self._average.weights)
+        network = {name: value.clone() for name, value in vae.state_dict().items()}
         vae.load_state_dict(self._average.weights)
         own = {f"vae.{name}": value for name, value in vae.state_dict().items()}
         write_weights(self._place.weights(run.name), own | self._statistics())
+        run.save(network=network, average=self._average.weights)
         level = measure(vae, self._bank)
         tell(f"{run.name}: done at step {run.step}; {level:.2f} dB on training crops of 256 px")
 

@@ -43,8 +43,18 @@ class Silent:
         pass
 
 
+def check_that_another_transformer_is_settled_anew(place, capsys):
+    before = load_file(place.settled("vae"))["vae.decoder.conv_out.weight"]
+    train_transformer.train(place, Budget(1000, steps=8))
+    settle.train(place, Budget(1000, steps=2))
+    told = capsys.readouterr().out
+    assert "transformer: going on at step 4" in told
+    assert "settle: begins anew" in told
+    assert not torch.equal(before, load_file(place.settled("vae"))["vae.decoder.conv_out.weight"])
+
+
 @pytest.mark.slow
-def test_a_toy_is_trained_exported_measured_and_run(tmp_path):
+def test_a_toy_is_trained_exported_measured_and_run(tmp_path, capsys):
     size = dataclasses.replace(TOY, drawn=2, drawn_px=256, prompts=400)
     place = Workplace(tmp_path / "work", "cpu", size, compiled=False)
     for role, seeds in (("training", (1, 2)), ("evaluation", (6,))):
@@ -76,8 +86,11 @@ def test_a_toy_is_trained_exported_measured_and_run(tmp_path):
         (place.weights("vae_tuned"), place.settled("vae"), "vae.decoder.conv_out.weight"),
     ):
         assert not torch.equal(load_file(before)[name], load_file(after)[name]), "settled"
+    assert settle.train(place, Budget(1000, steps=2))
+    assert "settle: done before, at step 2" in capsys.readouterr().out
     settled = load_file(place.settled("vae"))
     assert torch.equal(first["vae.encoder.conv_in.weight"], settled["vae.encoder.conv_in.weight"])
+    check_that_another_transformer_is_settled_anew(place, capsys)
     export.export(place, tmp_path / "starter")
     extent = evaluate.Extent(
         sizes=((96, 64),), names=("unchanged", "mirror"), models=("quantised", "exported")
@@ -114,22 +127,23 @@ def test_one_command_runs_every_stage_and_stops_where_one_fails(tmp_path):
         for index, picture in enumerate(source.pictures):
             drawn[index % 2].save(work / "pictures" / source.role / pictures.file_name(source, picture))
 
-    def run_all(seed):
+    def run_all(seed, *more):
         options = f"--toy --device cpu --seed {seed} --steps 2 --sizes 96x64 --names mirror --pictures 2"
         folders = ["--folder", work, "--output", tmp_path / "starter"]
-        command = [sys.executable, "-m", "training", "all", *options.split(), *folders]
-        return subprocess.run(
+        command = [sys.executable, "-m", "training", "all", *options.split(), *folders, *more]
+        done = subprocess.run(
             command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
         )
+        return done, [line.split()[1] for line in done.stdout.splitlines() if line.startswith("all: ")]
 
-    done = run_all(1)
-
-    told = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("all: ")]
+    paused, told = run_all(1, "--pause-at", "0")
+    assert (paused.returncode, told) == (3, ["prepare"]), paused.stderr
+    done, told = run_all(1)
+    assert "text: going on at step 0" in done.stdout
     stages = ["prepare", "text", "vae", "transformer", "settle", "export", "evaluate"]
     assert (done.returncode, told) == (0, stages), done.stderr
     measured = json.loads((work / "evaluation.json").read_text())
     assert {label: list(sizes) for label, sizes in measured.items()} == {"exported": ["96×64, 1 steps"]}
-    failed = run_all(2)
-    assert failed.returncode == 1
+    failed, told = run_all(2)
+    assert (failed.returncode, told) == (1, ["prepare"])
     assert "begun with --seed 1" in failed.stderr
-    assert [line.split()[1] for line in failed.stdout.splitlines() if line.startswith("all: ")] == ["prepare"]

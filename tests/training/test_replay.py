@@ -212,3 +212,32 @@ def test_a_checkpoint_is_gone_on_with_under_its_own_seed_alone(tmp_path):
     assert gone_on.step == 1
     with pytest.raises(ValueError, match="--seed 1"):
         run(2).resume()
+
+
+def test_a_checkpoint_counts_for_the_weights_that_it_was_made_from(tmp_path, capsys):
+    weight, earlier = torch.zeros(1, requires_grad=True), tmp_path / "earlier.safetensors"
+
+    def run(seconds):
+        optimiser = torch.optim.SGD([weight])
+        return Run(
+            "toy", tmp_path / "toy.checkpoint", Budget(seconds), [(optimiser, 1.0)], made_from=(earlier,)
+        )
+
+    earlier.write_bytes(b"first")
+    first = run(10)
+    first.step, first.before_s = 7, 10
+    first.save(network="kept")
+    again = run(10)
+    assert again.resume()["network"] == "kept"
+    assert again.already_done(earlier)
+    assert not again.already_done(tmp_path / "not written"), "what is missing is written"
+    longer = run(20)
+    longer.resume()
+    assert not longer.already_done(earlier)
+
+    earlier.write_bytes(b"second")
+
+    anew = run(10)
+    assert anew.resume() is None
+    assert (anew.step, anew.already_done(earlier)) == (0, False)
+    assert "begins anew" in capsys.readouterr().out
