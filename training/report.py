@@ -26,7 +26,7 @@ def page(results: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """Return Markdown: for each model a table of instructions by sizes, in dB, and the means."""
     parts: list[str] = []
     for label, by_size in results.items():
-        sizes = [size for size in by_size if size not in {"graded", "seconds"}]
+        sizes = [size for size in by_size if size not in {"ramps", "graded", "seconds"}]
         rows = ("vae", *NAMES, SHIFT, TINT)
         names = [name for name in rows if any(name in by_size[size] for size in sizes)]
         lines = [f"### {label}", "", "| dB | " + " | ".join(sizes) + " |", "|---" * (len(sizes) + 1) + "|"]
@@ -38,6 +38,9 @@ def page(results: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
             means = [_mean([found[name] for name in wanted if name in found]) for found in chosen]
             if any(means):
                 lines.append(f"| **{title}** | " + " | ".join(means) + " |")
+        if "ramps" in by_size:
+            lines += ["", "The largest step in a smooth ramp, 1/255: "]
+            lines.append(" · ".join(f"{name} {value:.1f}" for name, value in by_size["ramps"].items()))
         if "graded" in by_size:
             lines += ["", "Strengths and pairs at 512×512: "]
             lines.append(" · ".join(f"{prompt} {value:.1f}" for prompt, value in by_size["graded"].items()))

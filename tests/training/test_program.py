@@ -101,6 +101,7 @@ def test_a_toy_is_trained_exported_measured_and_run(tmp_path, capsys):
 
     measured = json.loads((place.folder / "evaluation.json").read_text())
     assert measured["exported"]["96×64, 1 steps"].keys() == measured["exported"]["96×64"].keys()
+    assert measured["exported"]["ramps"].keys() == {"unchanged", "mirror"}
     quantised, exported = (measured[label]["96×64"] for label in ("quantised", "exported"))
     assert quantised == pytest.approx(exported, abs=0.2), "what is exported is what was trained"
     folder = tmp_path / "starter"
