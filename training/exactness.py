@@ -9,6 +9,7 @@ from training.operations import luminance
 
 _TINY = 1e-12
 _NOISE = 1 / 255
+_EDGE_PX = 16
 
 
 def shift_px(found: Tensor, wanted: Tensor) -> Tensor:
@@ -46,7 +47,9 @@ def step_255(found: Tensor, wanted: Tensor) -> Tensor:
     """Return how banded each ramp `(B, 3, H, W)` is that runs from left to right, in 1/255.
 
     That is the largest step between the means of neighbouring columns that the wanted ramp does not have. One
-    of a whole 1/255 through a smooth sky is seen.
+    of a whole 1/255 through a smooth sky is seen. The outermost token of each side is not looked at: there a
+    convolution sees no picture.
     """
-    columns = (found.clamp(0, 1) - wanted.clamp(0, 1)).mean(2)
+    inner = slice(_EDGE_PX, -_EDGE_PX)
+    columns = (found.clamp(0, 1) - wanted.clamp(0, 1))[..., inner, inner].mean(2)
     return columns.diff(dim=2).abs().amax((1, 2)) * 255
